@@ -1,0 +1,1 @@
+"""In: napari's calls. Out: layers and docks; every number comes from surgplan."""

@@ -1,0 +1,1 @@
+"""In: words on a terminal. Out: exit codes, and one JSON object on stdout with `--json`."""
