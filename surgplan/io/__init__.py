@@ -1,1 +1,22 @@
-"""In: nothing yet. Out: nothing yet."""
+"""In: files, and the nouns of the other rooms. Out: nouns in LPS millimetres, and files.
+
+The only room that opens image files, and the only one that knows RAS.
+"""
+
+from surgplan.io._atomic import atomic_file, write_json
+from surgplan.io._guard import read_json, sha256_of
+from surgplan.io._intensity import check_intensities
+from surgplan.io._itk import read_itk
+from surgplan.io._nifti import read_nifti
+from surgplan.io._volume_out import write_volume
+
+__all__ = [
+    "atomic_file",
+    "check_intensities",
+    "read_itk",
+    "read_json",
+    "read_nifti",
+    "sha256_of",
+    "write_json",
+    "write_volume",
+]
