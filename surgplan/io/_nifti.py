@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, cast
 
 import nibabel as nib
 import numpy as np
+from nibabel.spatialimages import HeaderDataError
 
 from surgplan import NOT_A_MEDICAL_DEVICE
 from surgplan.errors import CorruptFileError, UnsupportedImageError
