@@ -55,8 +55,11 @@ def crop(image: Image, box: tuple[slice, slice, slice]) -> Image:
     Raises
     ------
     UsageError
-        If the box is empty or reaches outside the image.
+        If the box is empty, reaches outside the image or has another step.
     """
+    if any(s.step not in (None, 1) for s in box):
+        msg = f"`box` must have step 1, got {box}; for another spacing use volume.resample_to"
+        raise UsageError(msg)
     start = [s.start or 0 for s in box]
     stop = [n if s.stop is None else s.stop for s, n in zip(box, image.array.shape, strict=True)]
     inside = all(0 <= a < b <= n for a, b, n in zip(start, stop, image.array.shape, strict=True))

@@ -93,10 +93,12 @@ class Volume:
     def fingerprint(self) -> str:
         """Sha256 of grid, modality and voxels: the identity that a plan is bound to.
 
-        Integer and float arrays of equal values have the same fingerprint; the affine counts to
-        a thousandth of a millimetre, so that a scan written and read again keeps its identity.
+        Integer and float arrays of equal values have the same fingerprint; the affine counts in
+        single precision, so that a scan written and read again keeps its identity.
         """
-        return content_hash(self.modality, self.geometry, self.array.astype("<f4"))
+        voxels = self.array.astype("<f4")
+        voxels += 0.0  # no negative zero
+        return content_hash(self.modality, self.geometry, voxels)
 
 
 def check_shape(array: npt.NDArray[Any], geometry: Geometry) -> None:
@@ -110,10 +112,14 @@ def check_shape(array: npt.NDArray[Any], geometry: Geometry) -> None:
 
 
 def content_hash(kind: str, geometry: Geometry, array: npt.NDArray[Any]) -> str:
-    """Sha256 over a kind, a grid rounded to 0.001 mm and the bytes of an array."""
+    """Sha256 over a kind, a grid in single precision and the bytes of an array.
+
+    Single precision is what NIfTI stores; rounding to a decimal instead would turn the last bit
+    of one corner into another identity for every fifth scan that is written and read again.
+    """
     digest = hashlib.sha256(f"{kind} {geometry.shape}".encode())
-    corners = np.array(np.meshgrid(*[(0, n - 1) for n in geometry.shape])).reshape(3, -1).T
-    rounded = np.round(geometry.to_lps(corners), 3) + 0.0  # + 0.0: no negative zero
-    digest.update(rounded.astype("<f8").tobytes())
+    affine = geometry.affine.astype("<f4")
+    affine[np.abs(affine) < 1e-6] = 0  # sines of right angles, which each library rounds its way
+    digest.update(affine.tobytes())
     digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
