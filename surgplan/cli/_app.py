@@ -8,15 +8,30 @@ from typing import Annotated, Any
 import typer
 
 import surgplan
+from surgplan.cli import _models
 from surgplan.cli._doctor import doctor
 from surgplan.cli._door import DebugOption, JsonOption, QuietOption, door
+from surgplan.cli._mesh import mesh
+from surgplan.cli._outcome import Outcome
+from surgplan.cli._segment import segment
 
 _HELP = f"""From a CT or MR scan to a liver resection that has been rehearsed, checked and reported.
 
 Start with `surgplan run SCAN CASE`. {surgplan.NOT_A_MEDICAL_DEVICE}"""
 
-COMMANDS = (doctor,)
+Command = Callable[..., Outcome]
+
+COMMANDS: tuple[Command, ...] = (segment, mesh, doctor)
 """Commands at the top, in the order of the help."""
+
+GROUPS: tuple[tuple[str, str, tuple[Command, ...]], ...] = (
+    (
+        "models",
+        "The networks that are there.",
+        (_models.list_, _models.show, _models.verify),
+    ),
+)
+"""Commands under a word: the word, its help, the commands."""
 
 
 def build() -> Callable[..., Any]:
@@ -30,9 +45,17 @@ def build() -> Callable[..., Any]:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for function in COMMANDS:
-        app.command(function.__name__)(door(function))
+    _add(app, COMMANDS)
+    for word, words, commands in GROUPS:
+        group = typer.Typer(no_args_is_help=True)
+        _add(group, commands)
+        app.add_typer(group, name=word, help=words)
     return typer.main.get_command(app)
+
+
+def _add(app: typer.Typer, commands: tuple[Command, ...]) -> None:
+    for function in commands:
+        app.command(function.__name__.rstrip("_"))(door(function))
 
 
 def _show_version(wanted: bool) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,15 +44,23 @@ def show(outcome: Outcome, *, as_json: bool, stream: TextIO) -> None:
     """Write an outcome: exactly one JSON object, or words that end in the disclaimer."""
     if as_json:
         stream.write(to_json(outcome.kind, outcome.data) + "\n")
-    elif isinstance(outcome.text, str):
-        stream.write("\n".join(filter(None, (outcome.text, surgplan.NOT_A_MEDICAL_DEVICE))) + "\n")
     else:
-        from rich.console import Console
-
-        console = Console(file=stream, width=None if stream.isatty() else 110, highlight=False)
-        console.print(outcome.text)
-        console.print(surgplan.NOT_A_MEDICAL_DEVICE)
+        words = _words(outcome.text, coloured=stream.isatty())
+        stream.write("\n".join(filter(None, (words, surgplan.NOT_A_MEDICAL_DEVICE))) + "\n")
     stream.flush()
+
+
+def _words(text: Any, *, coloured: bool) -> str:
+    if isinstance(text, str):
+        return text
+    from rich.console import Console
+
+    # Into memory first: rich would end the process when the reader of a pipe goes away.
+    width = shutil.get_terminal_size().columns if coloured else 120
+    console = Console(file=io.StringIO(), force_terminal=coloured, width=width, highlight=False)
+    with console.capture() as captured:
+        console.print(text)
+    return captured.get().rstrip("\n")
 
 
 def to_json(kind: str, data: Mapping[str, object]) -> str:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Protocol
 
-Progress = Callable[[float], None]
-"""Called with the fraction done, 0..1."""
+SECONDS_BETWEEN_LINES = 5.0
+
+
+class Progress(Protocol):
+    """Called with the fraction done, 0..1, and a word on what is being done."""
+
+    def __call__(self, fraction: float, word: str = "") -> None:
+        """Show it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,20 +58,20 @@ class Terminal:
 
     @contextmanager
     def progress(self, title: str) -> Iterator[Progress]:
-        """Show work under way: a bar with the time left on a terminal, else one line.
+        """Show work under way: a bar with the time left on a terminal, else lines now and then.
 
-        Yields a function that takes the fraction done, 0..1.
+        Yields a function that takes the fraction done, 0..1, and a word on what is being done.
         """
         if self.quiet or not sys.stderr.isatty():
             self.note(f"{title} ...")
-            yield lambda fraction: None
+            yield _Lines(self)
             return
         from rich.console import Console
         from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
         from rich.progress import Progress as Bars
 
         columns = (
-            TextColumn("{task.description:<28}"),
+            TextColumn("{task.description:<28}", markup=False),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f} %"),
             TimeElapsedColumn(),
@@ -72,8 +80,27 @@ class Terminal:
         )
         with Bars(*columns, console=Console(stderr=True)) as bars:
             task = bars.add_task(title, total=1.0)
-            yield lambda fraction: bars.update(task, completed=min(1.0, max(0.0, fraction)))
-            bars.update(task, completed=1.0)
+
+            def show(fraction: float, word: str = "") -> None:
+                bars.update(task, completed=min(1.0, max(0.0, fraction)), description=word or title)
+
+            yield show
+            show(1.0)
+
+
+class _Lines:
+    """Progress where no bar can be drawn: what is being done, when it changes."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._said = ""
+        self._when = time.monotonic()
+
+    def __call__(self, fraction: float, word: str = "") -> None:
+        now = time.monotonic()
+        if word and word != self._said and now - self._when >= SECONDS_BETWEEN_LINES:
+            self._terminal.note(f"{100 * fraction:3.0f} % {word}")
+            self._said, self._when = word, now
 
 
 _CURRENT: ContextVar[Terminal] = ContextVar("surgplan_terminal", default=Terminal())  # noqa: B039

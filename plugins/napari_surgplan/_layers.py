@@ -1,0 +1,134 @@
+"""Volumes, label maps and surfaces as napari layers, in millimetres.
+
+napari's world is LPS read backwards, ``(z, y, x)``: a slice across z then stands as radiologists
+read it, the patient's right on the left of the picture and the front at the top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from surgplan.mesh import Surface
+from surgplan.volume import LIVER, Geometry, LabelMap, Volume, reorient, resample_to
+
+LayerData = tuple[Any, dict[str, Any], str]
+"""Data, settings and kind of a layer, as napari takes them."""
+
+AXES: dict[str, Any] = {"units": ("mm", "mm", "mm"), "axis_labels": ("z", "y", "x")}
+STRAIGHT_WITHIN_MM = 0.01
+LIVER_WINDOW_HU = (-110.0, 240.0)
+LIVER_OPACITY = 0.35
+
+Image = TypeVar("Image", Volume, LabelMap)
+
+
+def to_world(points_mm: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """LPS millimetres ``(..., 3)`` as (x, y, z) to napari's world (z, y, x); its own inverse."""
+    return np.asarray(points_mm, dtype=np.float64)[..., ::-1]
+
+
+def layers_of(
+    volume: Volume, label_map: LabelMap, surfaces: Sequence[Surface] = ()
+) -> list[LayerData]:
+    """The layers of a case, the image at the bottom."""
+    return [image_layer(volume), labels_layer(label_map), *map(surface_layer, surfaces)]
+
+
+def image_layer(volume: Volume) -> LayerData:
+    """A scan in the window of the liver (CT), or between its 1st and 99.5th percentile (MR)."""
+    shown = upright(volume)
+    if volume.modality == "CT":
+        limits = LIVER_WINDOW_HU
+    else:
+        low, high = (float(v) for v in np.percentile(volume.array, (1, 99.5)))
+        limits = (low, max(high, low + 1))
+    settings = {
+        "name": f"{volume.modality} scan",
+        "colormap": "gray",
+        "contrast_limits": limits,
+        "metadata": {"surgplan_affine": volume.geometry.affine},
+        **_placed(shown.geometry),
+    }
+    return shown.array, settings, "image"
+
+
+def labels_layer(label_map: LabelMap) -> LayerData:
+    """The structures with their colours; their names show under the pointer."""
+    shown = upright(label_map)
+    segments = label_map.segments
+    colours: dict[int | None, tuple[float, ...]] = {None: (0.0, 0.0, 0.0, 0.0)}
+    colours |= {0: (0.0, 0.0, 0.0, 0.0)} | {s.label: (*_rgb(s.colour), 1.0) for s in segments}
+    settings = {
+        "name": "structures",
+        "colormap": colours,
+        "opacity": 0.45,
+        "features": {
+            "index": [0, *(s.label for s in segments)],
+            "structure": ["background", *(s.name for s in segments)],
+        },
+        "metadata": {"surgplan_affine": label_map.geometry.affine},
+        **_placed(shown.geometry),
+    }
+    return shown.array, settings, "labels"
+
+
+def surface_layer(surface: Surface) -> LayerData:
+    """A surface in the colour of its structure; the liver lets the rest shine through."""
+    liver = surface.segment.code == LIVER.code
+    colour = np.array([*_rgb(surface.segment.colour), 1.0], dtype=np.float32)
+    points = to_world(surface.points).astype(np.float32)
+    settings = {
+        "name": f"{surface.segment.name} surface",
+        "vertex_colors": np.tile(colour, (len(points), 1)),
+        "opacity": LIVER_OPACITY if liver else 1.0,
+        "blending": "translucent_no_depth" if liver else "translucent",
+        "shading": "smooth",
+        **AXES,
+    }
+    return (points, surface.triangles), settings, "surface"
+
+
+def upright(image: Image) -> Image:
+    """The image on a grid along the body axes, slices up, rows back, columns left.
+
+    Permuting and flipping where that is enough; an oblique image is resampled onto the smallest
+    straight grid around it, because napari slices only along its own axes.
+    """
+    turned = reorient(image, "SPL")
+    straight = Geometry.from_spacing(
+        shape=turned.geometry.shape,
+        spacing_mm=turned.geometry.spacing_mm,
+        origin_mm=_xyz(turned.geometry.affine[:3, 3]),
+    )
+    if turned.geometry.matches(straight, atol_mm=STRAIGHT_WITHIN_MM):
+        return turned
+    return resample_to(turned, _straight_around(turned.geometry))
+
+
+def _straight_around(geometry: Geometry) -> Geometry:
+    """The smallest straight grid of the same spacing that holds every voxel."""
+    corners = np.array(np.meshgrid(*[(0, n - 1) for n in geometry.shape])).reshape(3, -1).T
+    placed = geometry.to_lps(corners)
+    low, high = placed.min(axis=0), placed.max(axis=0)
+    spacing = geometry.spacing_mm
+    steps = np.ceil((high - low)[::-1] / spacing - 1e-9).astype(int) + 1
+    shape = (int(steps[0]), int(steps[1]), int(steps[2]))
+    return Geometry.from_spacing(shape=shape, spacing_mm=spacing, origin_mm=_xyz(low))
+
+
+def _placed(straight: Geometry) -> dict[str, Any]:
+    origin = to_world(straight.affine[:3, 3])
+    return {"scale": straight.spacing_mm, "translate": tuple(map(float, origin)), **AXES}
+
+
+def _rgb(colour: tuple[int, int, int]) -> tuple[float, float, float]:
+    red, green, blue = colour
+    return red / 255, green / 255, blue / 255
+
+
+def _xyz(point: npt.NDArray[np.float64]) -> tuple[float, float, float]:
+    return float(point[0]), float(point[1]), float(point[2])
