@@ -151,7 +151,7 @@ def test_a_window_leaves_its_voxels_where_they_are(grid, start, size) -> None:
     window = grid.window(start, stop)
     assert window.shape == size
     np.testing.assert_allclose(
-        window.to_lps((1.5, 2.5, 3.5)), grid.to_lps(np.array(start) + (1.5, 2.5, 3.5)), atol=1e-9
+        window.to_lps((1.5, 2.5, 3.5)), grid.to_lps(np.add(start, (1.5, 2.5, 3.5))), atol=1e-9
     )
 
 

@@ -142,9 +142,7 @@ def test_resampling_to_the_same_grid_changes_no_bit() -> None:
 @given(tilts, tilts, st.floats(-0.3, 0.3), st.floats(-0.3, 0.3))
 def test_a_linear_field_is_reproduced_on_any_finer_grid(one, two, shear, other_shear) -> None:
     source = linear(turned(shape=(12, 13, 14), spacing=(3.0, 2.0, 2.5), degrees=one, shear=shear))
-    target = turned(
-        shape=(7, 8, 9), spacing=(1.1, 0.7, 0.9), degrees=two, shear=other_shear
-    )
+    target = turned(shape=(7, 8, 9), spacing=(1.1, 0.7, 0.9), degrees=two, shear=other_shear)
     index = source.geometry.to_index(target.to_lps(np.moveaxis(np.indices(target.shape), 0, -1)))
     inside = ((index >= 0) & (index <= np.array(source.array.shape) - 1)).all(axis=-1)
     assert inside.mean() > 0.9

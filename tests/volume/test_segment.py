@@ -115,7 +115,7 @@ def verhoeff(number: str) -> int:
     check = 0
     for place, digit in enumerate(map(int, reversed(number))):
         for _ in range(place % 8):
-            digit = step[digit]  # noqa: PLW2901
+            digit = step[digit]
         check = product(check, digit)
     return check
 
