@@ -193,7 +193,7 @@ def _shift(slices: tuple[Slice, ...], positions: Points, depths: Points, normal:
     """How far the last slice lies beside the first, in their plane; exactly 0 within tolerance."""
     beside = positions - positions[0]
     beside = beside - np.outer(beside @ normal, normal)
-    shift = beside[-1]
+    shift: Points = beside[-1]
     if np.linalg.norm(shift) <= SIDE_TOLERANCE_MM:
         shift = np.zeros(3)
     line = np.outer((depths - depths[0]) / (depths[-1] - depths[0]), shift)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
-import jpeg_ls
+import jpeg_ls  # type: ignore[import-untyped]
 import numpy as np
 import numpy.typing as npt
-import openjpeg
+from openjpeg.utils import decode as decode_jpeg_2000
 from pydicom.encaps import encapsulate, generate_frames
-from pydicom.pixels import get_decoder
+from pydicom.pixels.decoders.base import RLELosslessDecoder
 from pydicom.uid import (
     JPEG2000,
     UID,
@@ -132,18 +133,14 @@ def _native(content: bytes, header: Header, frames: Sequence[int]) -> Iterator[t
 
 
 def _check_claim(pixels: PixelFormat, packed: int, name: str) -> None:
-    plane = pixels.rows * pixels.columns * pixels.bits_allocated // 8
-    check_declared(name, plane * pixels.frames, plane * pixels.frames, packed=False)
-    _check_plane(plane * pixels.frames, packed, name)
-
-
-def _check_plane(claimed: int, packed: int, name: str) -> None:
+    claimed = pixels.rows * pixels.columns * pixels.bits_allocated // 8 * pixels.frames
     if claimed > max(FREE_FRAME_BYTES, MAX_FRAME_RATIO * packed):
         msg = (
             f"{name} claims {claimed / 1e6:.0f} MB of pixels in {packed} compressed bytes; "
             "export it again"
         )
         raise UnsafeFileError(msg)
+    check_declared(name, claimed, claimed, packed=False)
 
 
 def _shaped(plane: Plane, header: Header) -> Plane:
@@ -172,7 +169,7 @@ def _jpeg_2000(frame: bytes, pixels: PixelFormat) -> Plane:
     start = frame.find(b"\xff\x4f\xff\x51")  # start of codestream, then its size
     right, bottom, left, top = struct.unpack_from(">4I", frame, start + 8)
     _check_codestream((bottom - top, right - left), pixels)
-    plane: Plane = openjpeg.decode(frame)
+    plane: Plane = decode_jpeg_2000(frame)
     return plane
 
 
@@ -185,18 +182,19 @@ def _jpeg_ls(frame: bytes, pixels: PixelFormat) -> Plane:
 
 
 def _rle(frame: bytes, pixels: PixelFormat) -> Plane:
-    plane, _ = get_decoder(RLELossless).as_array(
-        encapsulate([frame]),
-        pixel_keyword="PixelData",
-        rows=pixels.rows,
-        columns=pixels.columns,
-        number_of_frames=1,
-        samples_per_pixel=1,
-        bits_allocated=pixels.bits_allocated,
-        bits_stored=pixels.bits_stored,
-        pixel_representation=int(pixels.signed),
-        photometric_interpretation=pixels.photometric,
-    )
+    options: dict[str, Any] = {
+        "pixel_keyword": "PixelData",
+        "rows": pixels.rows,
+        "columns": pixels.columns,
+        "number_of_frames": 1,
+        "samples_per_pixel": 1,
+        "bits_allocated": pixels.bits_allocated,
+        "bits_stored": pixels.bits_stored,
+        "pixel_representation": int(pixels.signed),
+        "photometric_interpretation": pixels.photometric,
+    }
+    decoded, _ = RLELosslessDecoder.as_array(encapsulate([frame]), **options)
+    plane: Plane = decoded
     return plane
 
 

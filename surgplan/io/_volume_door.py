@@ -21,6 +21,7 @@ from surgplan.io._dicom_grid import Stack, stack_of
 from surgplan.io._dicom_header import read_slices
 from surgplan.io._dicom_parse import dicom_files, head_of, looks_like_dicom
 from surgplan.io._dicom_values import voxels_of
+from surgplan.io._intensity import check_intensities
 from surgplan.io._itk import read_itk
 from surgplan.io._nifti import read_nifti
 from surgplan.io._series import Series, SeriesInfo, choose, series_of
@@ -150,8 +151,10 @@ def _volume(chosen: Series, modality: Modality | None, *, allow_resample: bool) 
         )
         raise GantryTiltError(msg)
     known = cast(Modality, header.modality)
+    array = voxels_of(stack, known)
+    check_intensities(array, known)
     volume = Volume(
-        array=voxels_of(stack, known),
+        array=array,
         geometry=stack.geometry,
         modality=known,
         frame_of_reference=header.frame_of_reference,
