@@ -1,1 +1,31 @@
-"""In: nothing yet. Out: nothing yet."""
+"""In: settings with a seed. Out: an upper abdomen with known answers, on any grid.
+
+Label maps, vessel trees and lesions to test against, and CT and MR renderings to train on.
+"""
+
+from surgplan.phantom._lesions import (
+    DEFAULT_LESIONS,
+    Contact,
+    Kind,
+    Lesion,
+    LesionSpec,
+    random_lesions,
+)
+from surgplan.phantom._phantom import PHANTOM_VERSION, Phantom, PhantomSettings, make_phantom
+from surgplan.phantom._trees import Branch, System, VesselTree
+
+__all__ = [
+    "DEFAULT_LESIONS",
+    "PHANTOM_VERSION",
+    "Branch",
+    "Contact",
+    "Kind",
+    "Lesion",
+    "LesionSpec",
+    "Phantom",
+    "PhantomSettings",
+    "System",
+    "VesselTree",
+    "make_phantom",
+    "random_lesions",
+]
