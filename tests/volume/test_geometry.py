@@ -202,6 +202,11 @@ def test_a_spacing_that_cannot_be_is_refused(spacing) -> None:
         turned().with_spacing(spacing)
 
 
+def test_a_grid_of_very_long_voxels_is_not_taken_for_a_flat_one() -> None:
+    grid = turned(spacing=(100.0, 1.0, 0.001), degrees=(20, -35, 70))
+    assert grid.voxel_volume_mm3 == pytest.approx(0.1)
+
+
 def test_a_tiny_but_regular_grid_is_not_taken_for_a_flat_one() -> None:
     grid = Geometry.from_spacing(shape=(2, 2, 2), spacing_mm=(1e-3, 1e-3, 1e-3))
     assert grid.voxel_volume_mm3 == pytest.approx(1e-9)
