@@ -9,10 +9,11 @@ from typing import Any, BinaryIO, cast
 
 import nibabel as nib
 import numpy as np
+import numpy.typing as npt
 from nibabel.spatialimages import HeaderDataError
 
 from surgplan import NOT_A_MEDICAL_DEVICE
-from surgplan.errors import CorruptFileError, UnsupportedImageError
+from surgplan.errors import CorruptFileError, UnsupportedImageError, UsageError
 from surgplan.io._atomic import atomic_file
 from surgplan.io._guard import (
     GZIP_MAGIC,
@@ -23,8 +24,8 @@ from surgplan.io._guard import (
 )
 from surgplan.io._nifti_place import RAS_FROM_LPS, affine_lps
 from surgplan.io._note import Note
-from surgplan.io._stored import StoredImage, as_volume, grid, real_type
-from surgplan.volume import LabelMap, Modality, Volume
+from surgplan.io._stored import StoredImage, as_volume, grid, meant_values, real_type
+from surgplan.volume import Geometry, LabelMap, Modality, Volume
 
 _COMMENT = 6  # code of a plain text extension
 _SCANNER = 1  # code of a place in the scanner, that is in the patient
@@ -108,15 +109,56 @@ def write_nifti(image: Volume | LabelMap, path: Path | str) -> None:
 
     A sheared grid has no qform, since a quaternion cannot say it. Raises `OutputError`.
     """
-    affine = (RAS_FROM_LPS @ image.geometry.affine)[:, [2, 1, 0, 3]]
-    nifti = nib.Nifti1Image(image.array.transpose(2, 1, 0), affine)
+    what = "labels" if isinstance(image, LabelMap) else image.modality
+    _write(image.array, image.geometry, Note.of(image), what=what, path=path)
+
+
+def write_scalar_map(
+    array: npt.NDArray[np.float32], geometry: Geometry, path: Path | str, *, what: str
+) -> None:
+    """Write numbers that are no scan, such as a confidence, as ``.nii.gz``.
+
+    Parameters
+    ----------
+    array
+        ``(slice, row, column)`` float32.
+    geometry
+        LPS mm; same shape as the array.
+    path
+        Ends in ``.nii`` or ``.nii.gz``.
+    what
+        A word for the header, such as ``'confidence'``.
+
+    Raises
+    ------
+    UsageError
+        If array and geometry do not fit.
+    OutputError
+        If the file cannot be written.
+    """
+    if array.shape != geometry.shape or array.dtype != np.float32:
+        msg = f"a map is float32 of {geometry.shape}, got {array.dtype} of {array.shape}"
+        raise UsageError(msg)
+    _write(array, geometry, Note(affine=geometry.affine), what=what, path=path)
+
+
+def read_scalar_map(path: Path | str) -> tuple[npt.NDArray[np.float32], Geometry]:
+    """The inverse of `write_scalar_map`; raises as `read_nifti`."""
+    stored = load_nifti(path)
+    return meant_values(stored).astype(np.float32), stored.geometry
+
+
+def _write(
+    array: npt.NDArray[Any], geometry: Geometry, note: Note, *, what: str, path: Path | str
+) -> None:
+    affine = (RAS_FROM_LPS @ geometry.affine)[:, [2, 1, 0, 3]]
+    nifti = nib.Nifti1Image(array.transpose(2, 1, 0), affine)
     header = nifti.header
     header.set_xyzt_units("mm")
     header.set_sform(affine, code=_SCANNER)
-    header.set_qform(affine, code=_SCANNER if image.geometry.is_orthogonal else 0)
-    what = "labels" if isinstance(image, LabelMap) else image.modality
-    header["descrip"] = f"surgplan {what}. {NOT_A_MEDICAL_DEVICE}".encode("ascii")
-    comment = Note.of(image).to_json().encode("ascii")
+    header.set_qform(affine, code=_SCANNER if geometry.is_orthogonal else 0)
+    header["descrip"] = f"surgplan {what}. {NOT_A_MEDICAL_DEVICE}".encode("ascii")[:79]
+    comment = note.to_json().encode("ascii")
     header.extensions.append(nib.nifti1.Nifti1Extension(_COMMENT, comment))
     with atomic_file(path) as temporary:
         nib.save(nifti, temporary)

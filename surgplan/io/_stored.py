@@ -60,7 +60,7 @@ def as_volume(stored: StoredImage, modality: Modality | None) -> Volume:
         msg = f"{stored.name} is one slice of {stored.geometry.shape}; give the whole 3D scan"
         raise UnsupportedImageError(msg)
     note = stored.note
-    array = _meant(stored)
+    array = meant_values(stored)
     known = check_intensities(array, modality or (note.modality if note else None))
     return Volume(
         array=array,
@@ -76,7 +76,7 @@ def as_label_numbers(stored: StoredImage) -> npt.NDArray[Any]:
 
     Raises `LabelError` if there are fractions, negative numbers or numbers above 65535.
     """
-    array = _meant(stored) if stored.is_scaled else stored.array
+    array = meant_values(stored) if stored.is_scaled else stored.array
     low, high = float(array.min()), float(array.max())
     if not (low >= 0 and high <= np.iinfo(np.uint16).max):
         msg = f"labels lie in 0..65535, got {low:g} to {high:g} in {stored.name}; is it a scan?"
@@ -118,7 +118,7 @@ def real_type(dtype: np.dtype[Any], name: str) -> None:
         raise UnsupportedImageError(msg)
 
 
-def _meant(stored: StoredImage) -> npt.NDArray[Any]:
+def meant_values(stored: StoredImage) -> npt.NDArray[Any]:
     """Meant values: int16 where all are whole and fit, else float32."""
     array = stored.array
     if array.dtype.kind in "iu" and not stored.is_scaled:
