@@ -12,7 +12,9 @@ from surgplan.io._intensity import check_intensities
 from surgplan.io._itk import read_itk
 from surgplan.io._label_doors import read_couinaud, read_label_map, write_label_map
 from surgplan.io._nifti import read_nifti, read_scalar_map, write_scalar_map
+from surgplan.io._scene import write_scene
 from surgplan.io._series import SeriesInfo
+from surgplan.io._surface import read_surface, write_surface
 from surgplan.io._volume_door import list_series, read_volume
 from surgplan.io._volume_out import write_volume
 
@@ -29,11 +31,14 @@ __all__ = [
     "read_label_map",
     "read_nifti",
     "read_scalar_map",
+    "read_surface",
     "read_volume",
     "sha256_of",
     "write_dicom_series",
     "write_json",
     "write_label_map",
     "write_scalar_map",
+    "write_scene",
+    "write_surface",
     "write_volume",
 ]

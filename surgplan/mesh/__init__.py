@@ -4,6 +4,7 @@ Also simplification to a number of triangles, and distances between surfaces.
 """
 
 from surgplan.mesh._distances import SurfaceDistances, distances_mm
+from surgplan.mesh._polydata import from_polydata, to_polydata
 from surgplan.mesh._reconstruct import reconstruct, reconstruct_all, reconstruct_mask
 from surgplan.mesh._simplify import simplify
 from surgplan.mesh._surface import Surface
@@ -12,8 +13,10 @@ __all__ = [
     "Surface",
     "SurfaceDistances",
     "distances_mm",
+    "from_polydata",
     "reconstruct",
     "reconstruct_all",
     "reconstruct_mask",
     "simplify",
+    "to_polydata",
 ]

@@ -54,16 +54,17 @@ def _distance(mask: Mask) -> Field:
         image, insideIsPositive=True, squaredDistance=False, useImageSpacing=False
     )
     # the filter measures to the outermost voxels inside, whose own distance is half a voxel
-    distance: Field = sitk.GetArrayFromImage(to_rim) + np.float32(0.5)
-    return distance
+    distance: Field = sitk.GetArrayFromImage(to_rim)
+    return distance + np.float32(0.5)
 
 
 def _solve(distance: Field, levels: int) -> Field:
     """Smooth on a grid twice as coarse first, because wide stairs are narrow there."""
     start = distance
     if levels > 1 and min(distance.shape) >= _LEAST_SIZE:
-        coarse = _solve(distance[::2, ::2, ::2] / 2, levels - 1) * 2
-        start = _finer(coarse, distance.shape)
+        half, two = np.float32(0.5), np.float32(2)
+        coarse = _solve(distance[::2, ::2, ::2] * half, levels - 1)
+        start = _finer(coarse * two, distance.shape)
     slack = np.float32(_SLACK / 2 ** (_LEVELS - levels))
     return _relax(np.clip(start, distance - slack, distance + slack), distance, slack)
 

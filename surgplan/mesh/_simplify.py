@@ -75,7 +75,7 @@ def _compact(
 ) -> Surface:
     """The triangles with those points only that they use."""
     used, corners = np.unique(triangles, return_inverse=True)
-    return replace(surface, points=points[used], triangles=corners.reshape(-1, 3))
+    return replace(surface, points=points[used], triangles=corners.reshape(-1, 3).astype(np.int32))
 
 
 def _simpler_piece(piece: Surface, share: float) -> Surface:
@@ -115,11 +115,12 @@ def _reach_mm(surface: Surface, point: int) -> float:
 
 def _decimate(piece: Surface, triangles: int, kept: npt.NDArray[np.bool_]) -> Surface | None:
     """Decimated except for the triangles at points to keep; None if those alone are too many."""
-    fixed = piece.triangles[kept[piece.triangles].any(axis=1)]
-    free = _compact(piece, piece.points, piece.triangles[~kept[piece.triangles].any(axis=1)])
+    stays = kept[piece.triangles].any(axis=1)
+    fixed = piece.triangles[stays]
     wanted = triangles - len(fixed)
-    if wanted < LEAST_TRIANGLES or len(free.triangles) <= wanted:
+    if wanted < LEAST_TRIANGLES:
         return None
+    free = _compact(piece, piece.points, piece.triangles[~stays])
     points, corners = fast_simplification.simplify(
         free.points.copy(),  # it takes no read-only arrays
         free.triangles.copy(),
@@ -131,7 +132,7 @@ def _decimate(piece: Surface, triangles: int, kept: npt.NDArray[np.bool_]) -> Su
     both = np.vstack([fixed, corners + len(piece.points)])
     places = np.vstack([piece.points, points])[both.ravel()]
     welded, at = np.unique(places, axis=0, return_inverse=True)  # border points have not moved
-    return replace(piece, points=welded, triangles=at.reshape(-1, 3))
+    return replace(piece, points=welded, triangles=at.reshape(-1, 3).astype(np.int32))
 
 
 def _restore_volume(simpler: Surface, surface: Surface) -> Surface:
