@@ -21,7 +21,10 @@ LayerData = tuple[Any, dict[str, Any], str]
 AXES: dict[str, Any] = {"units": ("mm", "mm", "mm"), "axis_labels": ("z", "y", "x")}
 STRAIGHT_WITHIN_MM = 0.01
 LIVER_WINDOW_HU = (-110.0, 240.0)
-LIVER_OPACITY = 0.35
+LIVER_OPACITY = 0.45
+LIGHT = np.array([-0.4, -0.7, 0.6]) / np.linalg.norm([-0.4, -0.7, 0.6])
+"""From the patient towards the light, LPS."""
+SHADOW = 0.35
 
 Image = TypeVar("Image", Volume, LabelMap)
 
@@ -34,8 +37,9 @@ def to_world(points_mm: npt.ArrayLike) -> npt.NDArray[np.float64]:
 def layers_of(
     volume: Volume, label_map: LabelMap, surfaces: Sequence[Surface] = ()
 ) -> list[LayerData]:
-    """The layers of a case, the image at the bottom."""
-    return [image_layer(volume), labels_layer(label_map), *map(surface_layer, surfaces)]
+    """The layers of a case, the image at the bottom and the translucent liver on top."""
+    ordered = sorted(surfaces, key=lambda s: s.segment.code == LIVER.code)
+    return [image_layer(volume), labels_layer(label_map), *map(surface_layer, ordered)]
 
 
 def image_layer(volume: Volume) -> LayerData:
@@ -77,19 +81,25 @@ def labels_layer(label_map: LabelMap) -> LayerData:
 
 
 def surface_layer(surface: Surface) -> LayerData:
-    """A surface in the colour of its structure; the liver lets the rest shine through."""
+    """A surface in the colour of its structure; the liver lets the rest shine through.
+
+    Light and shade are painted on, from the front, the head and the right: napari's own light
+    stands behind a patient who is not shown mirrored.
+    """
     liver = surface.segment.code == LIVER.code
-    colour = np.array([*_rgb(surface.segment.colour), 1.0], dtype=np.float32)
-    points = to_world(surface.points).astype(np.float32)
+    lit = (1 + surface.normals @ LIGHT) / 2
+    shade = SHADOW + (1 - SHADOW) * lit[:, None] ** 1.5
+    colours = np.ones((len(surface.points), 4), dtype=np.float32)
+    colours[:, :3] = shade * _rgb(surface.segment.colour)
     settings = {
         "name": f"{surface.segment.name} surface",
-        "vertex_colors": np.tile(colour, (len(points), 1)),
+        "vertex_colors": colours,
         "opacity": LIVER_OPACITY if liver else 1.0,
         "blending": "translucent_no_depth" if liver else "translucent",
-        "shading": "smooth",
+        "shading": "none",
         **AXES,
     }
-    return (points, surface.triangles), settings, "surface"
+    return (to_world(surface.points).astype(np.float32), surface.triangles), settings, "surface"
 
 
 def upright(image: Image) -> Image:
