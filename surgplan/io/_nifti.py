@@ -170,7 +170,7 @@ def _header(start: bytes, name: str) -> nib.Nifti1Header:
     if size is None:
         msg = f"{name} is not NIfTI, whatever its name says; export the scan as NIfTI or DICOM"
         raise CorruptFileError(msg)
-    if len(start) < size + 4:
+    if len(start) < size:
         msg = f"{name} is cut short in its header; copy it again"
         raise CorruptFileError(msg)
     header = _HEADERS[size](start[:size], check=False)
