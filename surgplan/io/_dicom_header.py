@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydicom.config import IGNORE
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, ImplicitVRLittleEndian
 
@@ -258,7 +259,11 @@ def _finite(value: Any) -> float:
     return number
 
 
+def uid_name(uid: str) -> str:
+    """What DICOM calls it, ``'CT Image Storage'``; the UID itself where it is not DICOM's."""
+    return str(UID(uid, validation_mode=IGNORE).name) if uid else "nothing that names itself"
+
+
 def class_name(header: Header) -> str:
-    """What the file is, in DICOM's words: ``'CT Image Storage'``."""
-    uid = UID(header.sop_class)
-    return uid.name if uid.name != header.sop_class else f"object of class {uid or 'unknown'}"
+    """What kind of object the file is, in DICOM's words."""
+    return uid_name(header.sop_class)

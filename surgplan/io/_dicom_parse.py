@@ -8,6 +8,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -34,8 +35,9 @@ MAX_INFLATED_RATIO = 100
 FREE_INFLATED_BYTES = 32 << 20
 """Deflated data sets may unpack to 32 MB freely, beyond it to 100 times their size, up to 1 GB."""
 
-_CHUNK = 1 << 20
 _PREAMBLE = 128
+_PREFIX = b"DICM"
+_META_GROUP = b"\x02\x00"
 
 _DAMAGE = (
     ArithmeticError, AttributeError, EOFError, InvalidDicomError, LookupError, MemoryError,
@@ -50,9 +52,9 @@ def looks_like_dicom(head: bytes) -> bool:
 
     With a preamble, or, as old exports do, beginning at once with group 0002 or 0008.
     """
-    if head[_PREAMBLE : _PREAMBLE + 4] == b"DICM":
+    if head[_PREAMBLE : _PREAMBLE + 4] == _PREFIX:
         return True
-    if len(head) < 12 or head[:2] not in (b"\x02\x00", b"\x08\x00"):
+    if len(head) < 12 or head[:2] not in (_META_GROUP, b"\x08\x00"):
         return False
     return head[2:4] in (b"\x00\x00", b"\x01\x00", b"\x05\x00", b"\x08\x00", b"\x16\x00")
 
@@ -116,7 +118,8 @@ def reading_dicom(path: Path) -> Iterator[None]:
 def parse(path: Path, tags: tuple[str, ...]) -> pydicom.FileDataset:
     """The elements of a DICOM file that these keywords name, and its file meta information.
 
-    The file is mapped, not read: a length that lies beyond its end takes no memory.
+    The file is mapped, not read: a length that lies beyond its end takes no memory. Deflated data
+    sets are unpacked here, because pydicom unpacks the whole of them, whatever they grow to.
 
     Raises
     ------
@@ -125,43 +128,49 @@ def parse(path: Path, tags: tuple[str, ...]) -> pydicom.FileDataset:
     UnsafeFileError
         If a deflated data set would unpack to more than the limits above.
     """
-    with reading_dicom(path), path.open("rb") as file:
-        meta = read_file_meta_info(path)
-        if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
-            _check_inflated(file, path)
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+    with (
+        reading_dicom(path),
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+    ):
+        if not _is_deflated(mapped, path):
             return pydicom.dcmread(cast(BinaryIO, mapped), force=True, specific_tags=[*tags])
+        unpacked = _inflated(mapped, path)
+        dataset = pydicom.dcmread(BytesIO(unpacked), force=True, specific_tags=[*tags])
+        dataset.file_meta = read_file_meta_info(path)
+        return dataset
 
 
-def _check_inflated(file: BinaryIO, path: Path) -> None:
-    """Unpack a deflated data set into nothing, and refuse it where it grows too far.
+def _is_deflated(mapped: mmap.mmap, path: Path) -> bool:
+    if mapped[_PREAMBLE : _PREAMBLE + 4] == _PREFIX:
+        syntax = read_file_meta_info(path).get("TransferSyntaxUID")
+        return bool(syntax == DeflatedExplicitVRLittleEndian)
+    if mapped.find(DeflatedExplicitVRLittleEndian.encode()) >= 0:
+        msg = f"{path.name} is deflated and has no preamble; export it again without deflate"
+        raise UnsafeFileError(msg)
+    return False
 
-    pydicom unpacks the whole of it in one go, whatever it grows to.
-    """
-    packed = path.stat().st_size
+
+def _inflated(mapped: mmap.mmap, path: Path) -> bytes:
+    """The data set of a deflated file, unpacked no further than the limits allow."""
+    packed = len(mapped)
     limit = min(MAX_INFLATED_BYTES, max(FREE_INFLATED_BYTES, MAX_INFLATED_RATIO * packed))
-    file.seek(_deflated_start(file))
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    unpacked = 0
-    while not inflater.eof:
-        waiting = inflater.unconsumed_tail or file.read(_CHUNK)
-        if not waiting:
-            msg = f"{path.name} ends inside its deflated data: it is cut short; copy it again"
-            raise CorruptFileError(msg)
-        unpacked += len(inflater.decompress(waiting, _CHUNK))
-        if unpacked > limit:
-            msg = (
-                f"{path.name} ({packed} bytes) unpacks to more than {limit / 1e6:.0f} MB; "
-                "export it without deflate"
-            )
-            raise UnsafeFileError(msg)
-
-
-def _deflated_start(file: BinaryIO) -> int:
-    """Where the data set begins: after the group length of (0002,0000), which counts from there."""
-    file.seek(_PREAMBLE + 4)
-    group, element, _, _, length = struct.unpack("<HH2sHI", file.read(12))
+    group, element, _, _, length = struct.unpack_from("<HH2sHI", mapped, _PREAMBLE + 4)
     if (group, element) != (2, 0):
         msg = "deflated data without the length of its file meta information"
         raise InvalidDicomError(msg)
-    return _PREAMBLE + 16 + int(length)
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    unpacked = inflater.decompress(mapped[_PREAMBLE + 16 + length :], limit)
+    if inflater.unconsumed_tail:
+        msg = (
+            f"{path.name} ({packed} bytes) unpacks to more than {limit / 1e6:.0f} MB; "
+            "export it without deflate"
+        )
+        raise UnsafeFileError(msg)
+    if not inflater.eof:
+        msg = f"{path.name} ends inside its deflated data: it is cut short; copy it again"
+        raise CorruptFileError(msg)
+    if unpacked.startswith(_META_GROUP) or unpacked[_PREAMBLE : _PREAMBLE + 4] == _PREFIX:
+        msg = f"{path.name} holds another file in its deflated data; export it without deflate"
+        raise UnsafeFileError(msg)
+    return unpacked

@@ -14,7 +14,6 @@ from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels.decoders.base import RLELosslessDecoder
 from pydicom.uid import (
     JPEG2000,
-    UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
@@ -26,7 +25,7 @@ from pydicom.uid import (
 )
 
 from surgplan.errors import CorruptFileError, UnsafeFileError, UnsupportedImageError
-from surgplan.io._dicom_header import Header, PixelFormat, class_name
+from surgplan.io._dicom_header import Header, PixelFormat, class_name, uid_name
 from surgplan.io._dicom_parse import parse, reading_dicom
 from surgplan.io._guard import check_declared
 
@@ -72,7 +71,7 @@ def check_format(header: Header) -> None:
         msg = f"{name} stores {bits}; only whole numbers in 8, 16 or 32 bits can be read"
         raise UnsupportedImageError(msg)
     if header.transfer_syntax not in (*_NATIVE, *_DECODERS):
-        syntax = UID(header.transfer_syntax).name
+        syntax = uid_name(header.transfer_syntax)
         msg = f"no decoder for {syntax} in {name}; {_WAY_OUT}"
         raise UnsupportedImageError(msg)
 

@@ -19,7 +19,7 @@ from pydicom.uid import (
     generate_uid,
 )
 
-SHAPE = (6, 9, 7)
+SHAPE = (6, 36, 33)
 SPACING_MM = (2.5, 0.8, 0.6)
 
 

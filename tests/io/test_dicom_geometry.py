@@ -157,7 +157,7 @@ def _coarser(dataset: Dataset) -> None:
 
 def _smaller(dataset: Dataset) -> None:
     dataset.Rows = 8
-    dataset.PixelData = dataset.PixelData[: 8 * 7 * 2]
+    dataset.PixelData = dataset.PixelData[: 8 * 33 * 2]
 
 
 def _elsewhere(dataset: Dataset) -> None:
@@ -235,7 +235,7 @@ def _tilt(maker: Any, angle_deg: float) -> list[Dataset]:
     geometry = Geometry(shape=maker.truth.array.shape, affine=_sheared(maker, angle_deg))
     for n, dataset in enumerate(slices):
         dataset.ImagePositionPatient = [f"{x:.8f}" for x in geometry.to_lps((n, 0, 0))]
-        points = geometry.to_lps([(n, r, c) for r in range(9) for c in range(7)])
+        points = geometry.to_lps([(n, r, c) for r in range(36) for c in range(33)])
         dataset.PixelData = _stored_at(points).astype("<u2").tobytes()
         dataset.RescaleSlope, dataset.RescaleIntercept = "0.01", "-500"
     return slices
