@@ -368,8 +368,3 @@ def test_a_test_that_leaves_a_file_open_fails(tmp_path) -> None:
     )  # fmt: skip
     assert result.returncode == 1, result.stdout
     assert "ended with files still open" in result.stdout
-
-
-@pytest.mark.parametrize("name", ["setup", "check", "test"])
-def test_a_script_of_the_make_file_can_be_executed(name) -> None:
-    assert os.access(ROOT / "scripts" / name, os.X_OK)
