@@ -10,7 +10,12 @@ from surgplan.io._dicom_write import write_dicom_series
 from surgplan.io._guard import read_json, sha256_of
 from surgplan.io._intensity import check_intensities
 from surgplan.io._itk import read_itk
-from surgplan.io._label_doors import read_couinaud, read_label_map, write_label_map
+from surgplan.io._label_doors import (
+    read_couinaud,
+    read_label_map,
+    read_numbers,
+    write_label_map,
+)
 from surgplan.io._nifti import read_nifti, read_scalar_map, write_scalar_map
 from surgplan.io._scene import write_scene
 from surgplan.io._series import SeriesInfo
@@ -30,6 +35,7 @@ __all__ = [
     "read_json",
     "read_label_map",
     "read_nifti",
+    "read_numbers",
     "read_scalar_map",
     "read_surface",
     "read_volume",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
 
 from surgplan.errors import LabelError, UsageError
 from surgplan.io._dicom_parse import head_of, looks_like_dicom
@@ -32,6 +35,7 @@ from surgplan.volume import (
     RIGHT_KIDNEY,
     SPLEEN,
     VENA_CAVA,
+    Geometry,
     LabelMap,
     Segment,
 )
@@ -94,6 +98,19 @@ def read_couinaud(path: Path | str, *, label_names: Path | str | None = None) ->
         msg = f"segments of Couinaud are I to VIII, {Path(path).name} has {', '.join(other)} too"
         raise LabelError(msg)
     return label_map
+
+
+def read_numbers(path: Path | str) -> tuple[npt.NDArray[Any], Geometry]:
+    """The numbers of a label file as they stand there, whatever they mean, and their grid.
+
+    Returns an unsigned array ``(slice, row, column)``. Raises as `read_label_map`, and
+    `LabelError` where segments overlap.
+    """
+    file = _load(input_file(path))
+    if len(file.layers) != 1:
+        msg = f"{file.name} has overlapping segments; its numbers are ambiguous"
+        raise LabelError(msg)
+    return file.layers[0], file.geometry
 
 
 def write_label_map(label_map: LabelMap, path: Path | str) -> None:

@@ -1,0 +1,33 @@
+"""Voxel values to what the network sees."""
+
+from __future__ import annotations
+
+import torch
+
+from surgplan.volume import Modality
+
+CT_WINDOW_HU = (-200.0, 300.0)
+
+
+def normalise(image: torch.Tensor, modality: Modality) -> torch.Tensor:
+    """Scale an image to -1..1.
+
+    CT: Hounsfield units clipped to `CT_WINDOW_HU`. MR: the 1st to the 99th percentile of the
+    voxels that are not background (0), clipped.
+    """
+    if modality == "CT":
+        low, high = CT_WINDOW_HU
+    else:
+        low, high = percentiles(image[image != 0])
+    scaled = (image.float() - low) / max(high - low, 1e-6)
+    return scaled.clamp(0, 1) * 2 - 1
+
+
+def percentiles(values: torch.Tensor) -> tuple[float, float]:
+    """The 1st and the 99th percentile, from at most a million evenly spread values."""
+    if values.numel() == 0:
+        return 0.0, 1.0
+    step = max(1, values.numel() // 1_000_000)
+    sample = values.flatten()[::step].float().sort().values
+    last = len(sample) - 1
+    return float(sample[round(0.01 * last)]), float(sample[round(0.99 * last)])

@@ -1,0 +1,85 @@
+"""What anatomy forbids is taken out of the scores before labels are made of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy import ndimage
+
+from surgplan.volume import (
+    ARTERIES,
+    BILIARY,
+    HEPATIC_VEINS,
+    LEFT_KIDNEY,
+    LIVER,
+    LIVER_CYST,
+    LIVER_TUMOUR,
+    PANCREAS,
+    PORTAL_VEIN,
+    RIGHT_KIDNEY,
+    SPLEEN,
+    STOMACH,
+    VENA_CAVA,
+)
+
+_SINGLE = (SPLEEN, RIGHT_KIDNEY, LEFT_KIDNEY, VENA_CAVA, ARTERIES, STOMACH, PANCREAS, BILIARY)
+_IN_LIVER = (LIVER, LIVER_TUMOUR, LIVER_CYST)
+_VESSELS = (PORTAL_VEIN, HEPATIC_VEINS)
+LEAST_TUMOUR_ML = 0.3
+FORBIDDEN = -1e4
+
+
+def forbid_fragments(logits: torch.Tensor, spacing_mm: tuple[float, float, float]) -> torch.Tensor:
+    """Scores in which each organ keeps its main piece and the liver keeps its lesions.
+
+    The liver with its lesions and vessels is one piece; other organs keep their largest piece and
+    those at least a quarter as large; a tumour has at least `LEAST_TUMOUR_ML`; vessels keep pieces
+    that touch the liver. Elsewhere the structure is forbidden, so that the next likely one stands.
+
+    Parameters
+    ----------
+    logits
+        ``(classes, slice, row, column)``; changed in place and returned.
+    spacing_mm
+        Millimetres along (slice, row, column).
+    """
+    labels = logits.argmax(dim=0).numpy()
+    voxel_ml = float(np.prod(spacing_mm)) / 1000
+    liver = np.isin(labels, [s.label for s in (*_IN_LIVER, *_VESSELS)])
+    main = _largest(liver, share=1.0)
+    for segment in _IN_LIVER:
+        _forbid(logits, segment.label, (labels == segment.label) & ~main)
+    for segment in (LIVER_TUMOUR, LIVER_CYST):
+        mask = labels == segment.label
+        _forbid(logits, segment.label, mask & ~_at_least(mask, LEAST_TUMOUR_ML / voxel_ml))
+    for segment in _VESSELS:
+        _forbid(logits, segment.label, (labels == segment.label) & ~main)
+    for segment in _SINGLE:
+        mask = labels == segment.label
+        _forbid(logits, segment.label, mask & ~_largest(mask, share=0.25))
+    return logits
+
+
+def _forbid(logits: torch.Tensor, label: int, where: npt.NDArray[np.bool_]) -> None:
+    if where.any():
+        grown = ndimage.binary_dilation(where, iterations=1)
+        logits[label][torch.from_numpy(grown & (logits.argmax(dim=0).numpy() == label))] = FORBIDDEN
+
+
+def _largest(mask: npt.NDArray[np.bool_], *, share: float) -> npt.NDArray[np.bool_]:
+    """The largest connected piece and all that are at least a share as large."""
+    pieces, count = ndimage.label(mask)
+    if count < 2:
+        return mask
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    kept: npt.NDArray[np.bool_] = (sizes >= share * sizes.max())[pieces]
+    return kept & mask
+
+
+def _at_least(mask: npt.NDArray[np.bool_], voxels: float) -> npt.NDArray[np.bool_]:
+    pieces, _ = ndimage.label(mask)
+    sizes = np.bincount(pieces.ravel())
+    kept: npt.NDArray[np.bool_] = (sizes >= voxels)[pieces]
+    return kept & mask

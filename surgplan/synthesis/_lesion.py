@@ -1,0 +1,120 @@
+"""Lesions painted into a liver while training, with the label that fits them exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from surgplan.synthesis._noise import blur, smooth
+from surgplan.volume import LIVER, LIVER_CYST, LIVER_TUMOUR
+
+
+@dataclass(frozen=True, kw_only=True)
+class LesionSettings:
+    """How many lesions, how large, how visible.
+
+    Attributes
+    ----------
+    most
+        Largest number of lesions in one liver.
+    radius_mm
+        Median radius; radii are lognormal.
+    radius_spread
+        Standard deviation of the logarithm of the radius.
+    contrast_hu
+        Least and largest difference to the parenchyma.
+    cyst_share
+        How many lesions are cysts.
+    """
+
+    most: int = 4
+    radius_mm: float = 13.0
+    radius_spread: float = 0.6
+    contrast_hu: tuple[float, float] = (18.0, 75.0)
+    cyst_share: float = 0.15
+
+
+def paint_lesions(
+    image: torch.Tensor,
+    labels: torch.Tensor,
+    settings: LesionSettings,
+    spacing_mm: float,
+    rng: np.random.Generator,
+    generator: torch.Generator,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Image and labels with lesions inside the liver parenchyma.
+
+    Most are darker than the parenchyma, some brighter, some with a bright rim or a dark core;
+    each has an uneven outline. Shapes ``(slice, row, column)``; a patch without liver comes back
+    unchanged.
+    """
+    liver = (labels == LIVER.label).nonzero()
+    if len(liver) < 200:
+        return image, labels
+    image, labels = image.clone(), labels.clone()
+    for _ in range(int(rng.integers(1, settings.most + 1))):
+        centre = liver[int(rng.integers(len(liver)))].tolist()
+        radius = settings.radius_mm * float(np.exp(rng.normal(0, settings.radius_spread)))
+        radius = float(np.clip(radius, 3.0, 60.0)) / spacing_mm
+        _paint(image, labels, centre, radius, settings, rng, generator)
+    return image, labels
+
+
+def _paint(  # noqa: PLR0913 - one lesion has a place, a size and a look
+    image: torch.Tensor,
+    labels: torch.Tensor,
+    centre: list[int],
+    radius: float,
+    settings: LesionSettings,
+    rng: np.random.Generator,
+    generator: torch.Generator,
+) -> None:
+    reach = int(np.ceil(1.6 * radius)) + 2
+    box = tuple(
+        slice(max(0, c - reach), min(n, c + reach + 1))
+        for c, n in zip(centre, image.shape, strict=True)
+    )
+    level = _level(box, centre, radius, rng, generator)
+    inside = (level < 1) & (labels[box] == LIVER.label)
+    if not bool(inside.any()):
+        return
+    parenchyma = image[box][inside]
+    cyst = rng.random() < settings.cyst_share
+    contrast = float(rng.uniform(*settings.contrast_hu))
+    if cyst:
+        change = float(rng.normal(8, 6)) - float(parenchyma.mean())
+    else:
+        change = contrast if rng.random() < 0.15 else -contrast
+    profile = torch.full_like(level, change)
+    if not cyst and rng.random() < 0.35:
+        profile[level < float(rng.uniform(0.3, 0.7))] += float(rng.uniform(-30, 10))
+    if not cyst and rng.random() < 0.3:
+        profile[level > 0.8] += float(rng.uniform(10, 60))
+    shape = (level.shape[0], level.shape[1], level.shape[2])
+    if not cyst:
+        profile += smooth(shape, 5, generator) * float(rng.uniform(0, 12))
+    softness = float(rng.uniform(0.3, 0.9))
+    weight = blur(inside.float(), (softness, softness, softness))
+    image[box] += weight * profile
+    labels[box][inside] = (LIVER_CYST if cyst else LIVER_TUMOUR).label
+
+
+def _level(
+    box: tuple[slice, ...],
+    centre: list[int],
+    radius: float,
+    rng: np.random.Generator,
+    generator: torch.Generator,
+) -> torch.Tensor:
+    """Below 1 inside a bumpy ellipsoid around the centre; 0 in its middle."""
+    stretch = rng.uniform(0.75, 1.3, 3)
+    axes = [
+        (torch.arange(s.start, s.stop, dtype=torch.float32) - c) / (radius * float(k))
+        for s, c, k in zip(box, centre, stretch, strict=True)
+    ]
+    z, y, x = torch.meshgrid(*axes, indexing="ij")
+    shape = (z.shape[0], z.shape[1], z.shape[2])
+    bumps = smooth(shape, 4, generator) * float(rng.uniform(0, 0.2))
+    return torch.sqrt(z**2 + y**2 + x**2) + bumps

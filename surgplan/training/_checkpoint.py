@@ -1,0 +1,78 @@
+"""The state of a run on disk: safetensors and JSON, written atomically."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from surgplan.io import atomic_file
+
+STATE = "state.safetensors"
+
+
+@dataclass(kw_only=True)
+class RunState:
+    """Everything that a resumed run needs; changed in place by the loop.
+
+    Attributes
+    ----------
+    network
+        Being trained.
+    averaged
+        Running average of its weights.
+    optimiser
+        AdamW over the network.
+    step
+        Steps done.
+    history
+        One row per log line: step, loss, Dice per structure.
+    """
+
+    network: torch.nn.Module
+    averaged: torch.nn.Module
+    optimiser: torch.optim.AdamW
+    step: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    def save(self, folder: Path) -> None:
+        """Write the state, replacing the one before."""
+        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        tensors |= {f"averaged.{k}": v for k, v in self.averaged.state_dict().items()}
+        for index, values in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{index}.{k}": v for k, v in values.items()}
+        contiguous = {k: v.detach().clone().contiguous() for k, v in tensors.items()}
+        meta = {"step": str(self.step), "history": json.dumps(self.history)}
+        with atomic_file(folder / STATE) as path:
+            save_file(contiguous, path, metadata=meta)
+
+    def load(self, folder: Path) -> None:
+        """Read the state that `save` wrote."""
+        tensors = load_file(folder / STATE)
+        meta = _metadata(folder / STATE)
+        for name, module in (("network", self.network), ("averaged", self.averaged)):
+            prefix = f"{name}."
+            module.load_state_dict(
+                {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+            )
+        state = self.optimiser.state_dict()
+        state["state"] = {}
+        for key, value in tensors.items():
+            if key.startswith("optimiser."):
+                _, index, name = key.split(".", 2)
+                state["state"].setdefault(int(index), {})[name] = value
+        self.optimiser.load_state_dict(state)
+        self.step = int(meta["step"])
+        self.history = json.loads(meta["history"])
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+    metadata: dict[str, str] = header["__metadata__"]
+    return metadata

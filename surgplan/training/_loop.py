@@ -1,0 +1,125 @@
+"""The training loop: one sample a step, checkpoints, a running average of the weights."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from surgplan.segmentation import build_network
+from surgplan.training._checkpoint import STATE, RunState
+from surgplan.training._loss import grouped_loss
+from surgplan.training._samples import draw_sample
+from surgplan.training._settings import TrainingSettings
+from surgplan.training._sources import Source, load_sources
+from surgplan.volume import ANATOMY
+
+LOG_EVERY = 20
+
+log = logging.getLogger(__name__)
+
+
+def train(
+    settings: TrainingSettings,
+    data: Path,
+    run: Path,
+    *,
+    device: str = "cpu",
+    progress: Callable[[float, str], None] | None = None,
+) -> RunState:
+    """Train, or go on from the checkpoint in ``run``.
+
+    Parameters
+    ----------
+    settings
+        The run.
+    data
+        Folder that the sources' paths are relative to.
+    run
+        Folder of the checkpoint; made where missing.
+    device
+        ``'cpu'``, ``'cuda'``, ...
+    progress
+        Called with the fraction done and a line of words.
+    """
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    run.mkdir(parents=True, exist_ok=True)
+    sources = [s for one in settings.sources for s in load_sources(one, data, settings.spacing_mm)]
+    state = _fresh_state(settings, device)
+    if (run / STATE).exists():
+        state.load(run)
+        log.info("resumed %s at step %d", run, state.step)
+    last_save = time.monotonic()
+    window: list[tuple[float, torch.Tensor]] = []
+    while state.step < settings.steps:
+        window.append(_step(state, sources, settings, device))
+        if state.step % LOG_EVERY == 0 or state.step == settings.steps:
+            state.history.append(_summary(state, window))
+            window = []
+            if progress:
+                progress(state.step / settings.steps, _words(state))
+        if time.monotonic() - last_save > 60 * settings.checkpoint_minutes:
+            state.save(run)
+            last_save = time.monotonic()
+    state.save(run)
+    return state
+
+
+def _fresh_state(settings: TrainingSettings, device: str) -> RunState:
+    torch.manual_seed(settings.seed)
+    network = build_network(settings.network).to(device)
+    return RunState(
+        network=network,
+        averaged=copy.deepcopy(network),
+        optimiser=torch.optim.AdamW(
+            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        ),
+    )
+
+
+def _step(
+    state: RunState, sources: list[Source], settings: TrainingSettings, device: str
+) -> tuple[float, torch.Tensor]:
+    sample = draw_sample(sources, settings, state.step)
+    rate = settings.learning_rate * (1 - state.step / settings.steps) ** 0.9
+    rate *= min(1.0, (state.step + 1) / 20)
+    for group in state.optimiser.param_groups:
+        group["lr"] = rate
+    with torch.autocast(torch.device(device).type, torch.bfloat16):
+        logits = state.network(sample.image[None, None].to(device))[0]
+    loss, dice = grouped_loss(logits, sample.target.to(device), sample.group.to(device))
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
+    state.optimiser.step()
+    state.optimiser.zero_grad(set_to_none=True)
+    state.step += 1
+    decay = min(settings.average, state.step / (state.step + 10))
+    with torch.no_grad():
+        for mean, now in zip(state.averaged.parameters(), state.network.parameters(), strict=True):
+            mean.lerp_(now, 1 - decay)
+    return float(loss.detach()), dice.cpu()
+
+
+def _summary(state: RunState, window: list[tuple[float, torch.Tensor]]) -> dict[str, object]:
+    dice = torch.stack([d for _, d in window]).nanmean(dim=0)
+    row: dict[str, object] = {
+        "step": state.step,
+        "loss": round(sum(loss for loss, _ in window) / len(window), 4),
+    }
+    for segment in ANATOMY:
+        value = float(dice[segment.label])
+        if not math.isnan(value):
+            row[segment.name] = round(value, 3)
+    return row
+
+
+def _words(state: RunState) -> str:
+    row = state.history[-1]
+    shown = [f"{k} {row[k]}" for k in ("liver parenchyma", "liver tumour", "spleen") if k in row]
+    return f"step {row['step']} loss {row['loss']} Dice " + ", ".join(shown)

@@ -1,0 +1,164 @@
+"""What a training run is made of, read from a TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from surgplan.errors import InputRefusedError, NothingToDoError, UsageError
+from surgplan.segmentation import NetworkSettings
+from surgplan.synthesis import DrawSettings, LesionSettings, WarpSettings
+from surgplan.volume import ANATOMY
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceSettings:
+    """One labelled scan, or a folder of them, or label maps alone.
+
+    Attributes
+    ----------
+    name
+        Stands in the log and in the model card.
+    labels
+        Path of the label map, or a pattern (``*``) of many; relative to the config file.
+    image
+        Path of the scan, or None to train on drawn images alone.
+    modality
+        ``'CT'`` or ``'MR'``.
+    weight
+        Share of the samples, relative to the other sources.
+    draw
+        How many of its samples are drawn from the labels instead of read from the scan.
+    lesions
+        How many of its samples get painted lesions.
+    table
+        Structure name to the numbers it has in the label map; None where the numbers are ours.
+    merge
+        Structures that the label map counts as part of another: ``{"hepatic veins":
+        "liver parenchyma"}``. The loss does not tell them apart on this source.
+    licence
+        Stands in the model card.
+    """
+
+    name: str
+    labels: str
+    image: str | None = None
+    modality: str = "CT"
+    weight: float = 1.0
+    draw: float = 0.5
+    lesions: float = 0.4
+    table: Mapping[str, list[int]] | None = None
+    merge: Mapping[str, str] = field(default_factory=dict)
+    licence: str = ""
+
+    def __post_init__(self) -> None:
+        known = {s.name for s in ANATOMY} | {"background"}
+        named = {*(self.table or {}), *self.merge, *self.merge.values()}
+        if named - known:
+            msg = f"source {self.name!r} names unknown structures {sorted(named - known)}"
+            raise InputRefusedError(msg)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """One run, reproducible from this alone and the data it names.
+
+    Attributes
+    ----------
+    name
+        Name of the model.
+    sources
+        What it learns from.
+    steps
+        Optimiser steps in all.
+    patch
+        Voxels per sample along (slice, row, column).
+    spacing_mm
+        Isotropic spacing of the samples.
+    learning_rate
+        At the start; falls to 0 as (1 - step / steps) ** 0.9.
+    average
+        Decay of the running average of weights, which is what gets shipped.
+    seed
+        The only source of chance.
+    threads
+        Torch threads; None leaves torch's choice.
+    checkpoint_minutes
+        How often the state is saved.
+    """
+
+    name: str
+    sources: tuple[SourceSettings, ...]
+    steps: int = 2400
+    patch: tuple[int, int, int] = (80, 96, 96)
+    spacing_mm: float = 3.0
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-4
+    average: float = 0.995
+    seed: int = 0
+    threads: int | None = None
+    checkpoint_minutes: float = 4.0
+    network: NetworkSettings = field(
+        default_factory=lambda: NetworkSettings(classes=1 + len(ANATOMY))
+    )
+    warp: WarpSettings = field(default_factory=WarpSettings)
+    draw: DrawSettings = field(default_factory=DrawSettings)
+    lesion: LesionSettings = field(default_factory=LesionSettings)
+
+    def __post_init__(self) -> None:
+        if not self.sources:
+            msg = f"training {self.name!r} needs one source at least"
+            raise NothingToDoError(msg)
+        multiple = self.network.multiple
+        if any(n % multiple for n in self.patch):
+            msg = f"`patch` must be multiples of {multiple} for this network, got {self.patch}"
+            raise UsageError(msg)
+
+
+def read_training_settings(path: Path) -> TrainingSettings:
+    """The settings in a TOML file; unknown keys are refused.
+
+    Raises
+    ------
+    InputRefusedError
+        If the file is no TOML or has a key that means nothing.
+    """
+    try:
+        data = tomllib.loads(path.read_text())
+    except (OSError, ValueError) as e:
+        msg = f"cannot read the training config {path}: {e}"
+        raise InputRefusedError(msg) from e
+    tables = data.pop("table", {})
+    sources = []
+    for raw in data.pop("source", []):
+        if isinstance(raw.get("table"), str):
+            raw["table"] = tables[raw["table"]]
+        sources.append(_build(SourceSettings, raw, f"{path}: source"))
+    kinds = {"warp": WarpSettings, "draw": DrawSettings, "lesion": LesionSettings}
+    parts: dict[str, Any] = {
+        key: _build(kind, data.pop(key), f"{path}: {key}")
+        for key, kind in kinds.items()
+        if key in data
+    }
+    if "network" in data:
+        raw = {"classes": 1 + len(ANATOMY), **data.pop("network")}
+        parts["network"] = _build(NetworkSettings, raw, f"{path}: network")
+    return _build(TrainingSettings, {**data, **parts, "sources": tuple(sources)}, str(path))
+
+
+def _build(kind: type[T], values: dict[str, Any], where: str) -> T:
+    unknown = set(values) - {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    if unknown:
+        msg = f"{where} has unknown keys {sorted(unknown)}"
+        raise InputRefusedError(msg)
+    plain = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    try:
+        return kind(**plain)
+    except TypeError as e:
+        msg = f"{where}: {e}"
+        raise InputRefusedError(msg) from e

@@ -1,0 +1,145 @@
+"""Labelled scans, held in memory on the grid that the network sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from surgplan.errors import NothingToDoError
+from surgplan.io import read_numbers, read_volume
+from surgplan.segmentation import normalise
+from surgplan.synthesis import unlabelled_tissue
+from surgplan.training._settings import SourceSettings
+from surgplan.volume import ANATOMY, LIVER, Geometry, Modality, Volume, reorient, resample_to
+
+CANONICAL_AXES = "SPL"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Source:
+    """One label map and its scan.
+
+    Attributes
+    ----------
+    settings
+        Where it comes from and how it is used.
+    image
+        ``(slice, row, column)`` float32 in Hounsfield units; for MR, scaled so that -200..300
+        is its 1st to 99th percentile; None where there is no scan.
+    target
+        Labels of the anatomy vocabulary.
+    tissue
+        Labels that images are drawn from: the source's own numbers, finer than the target.
+    group
+        For each class of the network, the class that stands for it in the loss.
+    liver
+        Indices ``(n, 3)`` of liver voxels, where patches are centred.
+    """
+
+    settings: SourceSettings
+    image: torch.Tensor | None
+    target: torch.Tensor
+    tissue: torch.Tensor
+    group: torch.Tensor
+    liver: npt.NDArray[np.int64]
+
+    @property
+    def modality(self) -> Modality:
+        """What the scan is."""
+        return "MR" if self.settings.modality == "MR" else "CT"
+
+
+def load_sources(settings: SourceSettings, folder: Path, spacing_mm: float) -> list[Source]:
+    """Every label map that a source names.
+
+    Raises
+    ------
+    NothingToDoError
+        If the pattern matches nothing.
+    """
+    paths = (
+        sorted(folder.glob(settings.labels))
+        if "*" in settings.labels
+        else [folder / settings.labels]
+    )
+    if not paths:
+        msg = f"source {settings.name!r}: no label map matches {folder / settings.labels}"
+        raise NothingToDoError(msg)
+    return [_load(settings, folder, path, spacing_mm) for path in paths]
+
+
+def _load(settings: SourceSettings, folder: Path, path: Path, spacing_mm: float) -> Source:
+    numbers, geometry = read_numbers(path)
+    grid = _canonical_grid(geometry, spacing_mm)
+    numbers = _nearest(numbers, geometry, grid)
+    target = _to_target(numbers, settings)
+    image = None
+    tissue = np.where(numbers > 0, numbers, 0).astype(np.uint8)
+    if settings.table is not None:
+        tissue = _own_numbers(numbers, target)
+    if settings.image is not None:
+        modality: Modality = "MR" if settings.modality == "MR" else "CT"
+        scan = read_volume(folder / settings.image, modality=modality)
+        array = resample_to(reorient(scan, CANONICAL_AXES), grid).array.astype(np.float32)
+        image = torch.from_numpy(array)
+        if modality == "MR":
+            image = normalise(image, "MR") * 250 + 50
+        tissue = np.where(tissue == 0, unlabelled_tissue(image.numpy()), tissue)
+    return Source(
+        settings=settings,
+        image=image,
+        target=torch.from_numpy(target),
+        tissue=torch.from_numpy(tissue),
+        group=_groups(settings),
+        liver=np.argwhere(target == LIVER.label),
+    )
+
+
+def _canonical_grid(geometry: Geometry, spacing_mm: float) -> Geometry:
+    blank = Volume(array=np.zeros(geometry.shape, dtype=np.int16), geometry=geometry, modality="CT")
+    return reorient(blank, CANONICAL_AXES).geometry.with_spacing((spacing_mm,) * 3)
+
+
+def _nearest(
+    numbers: npt.NDArray[np.int32], geometry: Geometry, grid: Geometry
+) -> npt.NDArray[np.int32]:
+    """The number at the nearest voxel; 0 outside."""
+    index = np.stack(np.meshgrid(*[np.arange(n) for n in grid.shape], indexing="ij"), axis=-1)
+    nearest = np.rint(geometry.to_index(grid.to_lps(index))).astype(int)
+    inside = ((nearest >= 0) & (nearest < geometry.shape)).all(axis=-1)
+    result = np.zeros(grid.shape, dtype=np.int32)
+    result[inside] = numbers[tuple(nearest[inside].T)]
+    return result
+
+
+def _to_target(numbers: npt.NDArray[np.int32], settings: SourceSettings) -> npt.NDArray[np.uint8]:
+    if settings.table is None:
+        return numbers.astype(np.uint8)
+    by_name = {s.name: s.label for s in ANATOMY}
+    target = np.zeros(numbers.shape, dtype=np.uint8)
+    for name, values in settings.table.items():
+        if name != "background":
+            target[np.isin(numbers, values)] = by_name[name]
+    return target
+
+
+def _own_numbers(
+    numbers: npt.NDArray[np.int32], target: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.uint8]:
+    """Generation labels: ours where there is one, else 20 + a running number per structure."""
+    others = np.unique(numbers[(numbers > 0) & (target == 0)])
+    lookup = np.zeros(int(numbers.max()) + 1, dtype=np.uint8)
+    lookup[others] = 20 + np.arange(len(others)) % 170
+    return np.where(target > 0, target, lookup[numbers]).astype(np.uint8)
+
+
+def _groups(settings: SourceSettings) -> torch.Tensor:
+    by_name = {"background": 0, **{s.name: s.label for s in ANATOMY}}
+    group = torch.arange(1 + len(ANATOMY))
+    for name, into in settings.merge.items():
+        group[by_name[name]] = by_name[into]
+    return group
