@@ -1,0 +1,88 @@
+"""What a reader of an assessment must know first, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from surgplan.planning._assessment import Verdict
+from surgplan.planning._margins import StructureDistance, TumourMargin
+from surgplan.planning._prepare import PreparedLiver
+from surgplan.planning._tumours import TumourShape
+from surgplan.volume import VENA_CAVA
+
+NEAR_MM = 5.0
+"""A structure nearer to the cut than this is named."""
+
+_GREAT_VESSELS = frozenset({VENA_CAVA.code})
+
+
+def flags_of(
+    prepared: PreparedLiver,
+    tumours: Sequence[TumourMargin],
+    structures: Sequence[StructureDistance],
+    verdicts: Sequence[Verdict],
+    margin_mm: float,
+) -> tuple[str, ...]:
+    """Sentences on too little liver, tumours not cleared, limits of the margin, vessels met."""
+    return (
+        *_on_remnant(verdicts),
+        *_on_tumours(tumours, margin_mm),
+        *_on_limits(prepared, margin_mm),
+        *_on_structures(structures),
+    )
+
+
+def _on_remnant(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    for verdict in verdicts:
+        if not verdict.passed:
+            yield (
+                f"The remnant is {verdict.value_percent:.3g} % {verdict.name}, below "
+                f"{verdict.minimum_percent:g} % ({verdict.source})."
+            )
+
+
+def _on_tumours(tumours: Sequence[TumourMargin], margin_mm: float) -> Iterator[str]:
+    for tumour in tumours:
+        name = tumour.name.capitalize()
+        if tumour.side == "left behind":
+            yield f"{name} ({tumour.volume_ml:.1f} ml) is left behind."
+        elif tumour.side == "cut through":
+            yield f"{name} is cut through: {-tumour.margin_mm:.1f} mm of it stay behind."
+        elif tumour.margin_mm < margin_mm:
+            x, y, z = tumour.at_mm
+            yield (
+                f"{name} has a margin of {tumour.margin_mm:.1f} mm at LPS "
+                f"({x:.0f}, {y:.0f}, {z:.0f}), below the {margin_mm:g} mm asked for."
+            )
+
+
+def _on_limits(prepared: PreparedLiver, margin_mm: float) -> Iterator[str]:
+    """Where no cut in the liver can reach the margin, because a great vessel lies within it."""
+    for shape in prepared.tumours:
+        for structure in prepared.structures:
+            if structure.segment.code not in _GREAT_VESSELS:
+                continue
+            distance = _distance_mm(shape, structure.points_mm, margin_mm)
+            if distance < margin_mm:
+                yield (
+                    f"Tumour {shape.tumour.id} lies {distance:.1f} mm from the "
+                    f"{structure.segment.name}: {margin_mm:g} mm cannot be reached on that side "
+                    "without resecting the vessel; distances count in the liver only."
+                )
+
+
+def _on_structures(structures: Sequence[StructureDistance]) -> Iterator[str]:
+    for structure in structures:
+        if structure.crossed:
+            yield (
+                f"The cut crosses the {structure.name} "
+                f"({structure.crossed_area_mm2:.0f} mm2 of it)."
+            )
+        elif structure.distance_mm is not None and structure.distance_mm < NEAR_MM:
+            yield f"The cut comes within {structure.distance_mm:.1f} mm of the {structure.name}."
+
+
+def _distance_mm(shape: TumourShape, points_mm: object, limit_mm: float) -> float:
+    """Smallest distance from a tumour's boundary to points; inf beyond the limit."""
+    distance, _ = shape.tree.query(points_mm, distance_upper_bound=max(limit_mm, 1e-6))
+    return float(distance.min())

@@ -1,0 +1,87 @@
+"""Every kind of resection by name, and their union.
+
+A new kind is one file with a class like `PlaneResection` and one entry in `KINDS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from surgplan.errors import CorruptFileError, UsageError
+from surgplan.planning._resection import PlaneResection, Points, Resection
+from surgplan.planning._wedge import WedgeResection
+from surgplan.volume import LabelMap
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnionResection:
+    """Several resections together: what any of them takes is resected.
+
+    The distance is the smallest of the parts': exact outside and where one part alone is near,
+    never deeper than the truth inside.
+
+    Raises
+    ------
+    UsageError
+        If there is no part.
+    """
+
+    kind: ClassVar[str] = "union"
+    parts: tuple[Resection, ...]
+
+    def __post_init__(self) -> None:
+        if not self.parts:
+            msg = "a union needs at least one resection in `parts`, got none"
+            raise UsageError(msg)
+
+    def distance_mm(self, points_mm: Points) -> npt.NDArray[np.float64]:
+        """Signed distances ``(n,)`` of LPS points ``(n, 3)``."""
+        distance = self.parts[0].distance_mm(points_mm)
+        for part in self.parts[1:]:
+            distance = np.minimum(distance, part.distance_mm(points_mm))
+        return distance
+
+    def to_dict(self) -> dict[str, Any]:
+        """Kind and parts."""
+        return {"kind": self.kind, "parts": [part.to_dict() for part in self.parts]}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], label_map: LabelMap) -> Self:
+        """The union of `to_dict`; raises `CorruptFileError` unless it has parts."""
+        parts = data.get("parts")
+        if not isinstance(parts, list) or not parts:
+            msg = f"a union needs `parts`, a list of resections, got {parts!r}; save the plan again"
+            raise CorruptFileError(msg)
+        return cls(parts=tuple(resection_from_dict(part, label_map) for part in parts))
+
+    def markups(self) -> list[dict[str, Any]]:
+        """The markups of all parts."""
+        return [markup for part in self.parts for markup in part.markups()]
+
+
+KINDS: dict[str, type[Resection]] = {
+    kind.kind: kind for kind in (PlaneResection, WedgeResection, UnionResection)
+}
+
+
+def resection_from_dict(data: Mapping[str, Any], label_map: LabelMap) -> Resection:
+    """Build a resection again from its `to_dict`.
+
+    Raises
+    ------
+    CorruptFileError
+        If the kind is not known or a value does not fit.
+    """
+    kind = data.get("kind") if isinstance(data, Mapping) else None
+    if kind not in KINDS:
+        msg = (
+            f"a resection's `kind` must be one of {', '.join(KINDS)}, got {kind!r}; "
+            "it may come from a newer surgplan"
+        )
+        raise CorruptFileError(msg)
+    return KINDS[str(kind)].from_dict(data, label_map)

@@ -1,0 +1,163 @@
+"""Signed distance to a tumour swept along a straight line, less a margin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import SimpleITK as sitk
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from surgplan.planning._boundary import Points
+from surgplan.planning._corridor import Corridor
+from surgplan.planning._resection import Vector
+from surgplan.planning._tumours import TumourShape
+
+_STEP_MM = (0.75, 1.25)
+PAD_MM = 8.0
+"""The grid reaches this far beyond the cut, so that a block that the cut passes lies within it."""
+
+_BAND_STEPS = 2.5
+
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SweptTumour:
+    """The signed distance field of one corridor, on a grid of its own.
+
+    The first axis of the grid runs along the corridor. There, the distance to the swept tumour is
+    the running minimum of the distance to the tumour itself, and above the tumour it no longer
+    changes: the corridor goes on with the same walls until its end.
+
+    Attributes
+    ----------
+    centre_mm
+        Origin of the local frame, the tumour's centre, LPS.
+    axes
+        ``(3, 3)`` unit vectors as rows: along the corridor, and two across.
+    low_mm, step_mm
+        First node in the local frame ``(3,)``, and the distance between nodes.
+    field
+        ``(along, across, across)`` float32, mm: distance to the swept tumour less the margin.
+    end_mm
+        Where the corridor ends, along the first axis.
+    """
+
+    centre_mm: Vector
+    axes: npt.NDArray[np.float64]
+    low_mm: Values
+    step_mm: float
+    field: npt.NDArray[np.float32]
+    end_mm: float
+
+    @classmethod
+    def of(cls, shape: TumourShape, corridor: Corridor, margin_mm: float) -> SweptTumour:
+        """Sweep a tumour along its corridor and lay a margin around it."""
+        axes = _axes(corridor.direction)
+        surface = (shape.boundary.points_mm - shape.tumour.centre_mm) @ axes.T
+        curved = margin_mm + shape.tumour.diameter_mm / 2
+        step = float(np.clip(np.sqrt(0.2 * curved), *_STEP_MM))
+        around = margin_mm + PAD_MM
+        low = surface.min(axis=0) - around
+        high = surface.max(axis=0) + np.array([step, around, around])
+        count = np.ceil((high - low) / step).astype(int) + 1
+        nodes = low + step * np.stack(np.unravel_index(np.arange(count.prod()), count), axis=1)
+        inside = shape.boundary.inside(nodes @ axes + shape.tumour.centre_mm) > 0
+        distance = _distance(nodes, inside.reshape(count), surface, margin_mm, step)
+        field = np.minimum.accumulate(distance, axis=0) - margin_mm
+        return cls(
+            centre_mm=shape.tumour.centre_mm,
+            axes=axes,
+            low_mm=low,
+            step_mm=step,
+            field=field.astype(np.float32),
+            end_mm=corridor.end_mm,
+        )
+
+    @cached_property
+    def high_mm(self) -> Values:
+        """Last node in the local frame, ``(3,)``."""
+        high: Values = self.low_mm + self.step_mm * (np.array(self.field.shape) - 1)
+        return high
+
+    @cached_property
+    def sheet(self) -> cKDTree:
+        """Search tree over points of the cut within the grid, in the local frame."""
+        found = []
+        for axis in range(3):
+            first = self.field.take(range(self.field.shape[axis] - 1), axis=axis)
+            second = self.field.take(range(1, self.field.shape[axis]), axis=axis)
+            crossed = (first < 0) != (second < 0)
+            nodes = np.argwhere(crossed).astype(np.float64)
+            a, b = first[crossed].astype(np.float64), second[crossed].astype(np.float64)
+            nodes[:, axis] += a / (a - b)
+            found.append(self.low_mm + self.step_mm * nodes)
+        return cKDTree(np.concatenate(found))
+
+    def lower_within(self, points_mm: Points, distance: Values) -> None:
+        """Lower distances ``(n,)`` in place to those of the points within or above the grid."""
+        local = self._local(points_mm)
+        within = np.flatnonzero(
+            (local >= self.low_mm).all(axis=1) & (local[:, 1:] <= self.high_mm[1:]).all(axis=1)
+        )
+        if not len(within):
+            return
+        index = (local[within] - self.low_mm) / self.step_mm
+        found = ndimage.map_coordinates(
+            self.field, index.T, order=1, mode="nearest", output=np.float64
+        )
+        ended = np.maximum(found, local[within, 0] - self.end_mm)
+        distance[within] = np.minimum(distance[within], ended)
+
+    def at_least_mm(self, points_mm: Points) -> Values:
+        """Lower bounds ``(n,)`` of the distances of points outside the grid; inf within."""
+        local = self._local(points_mm)
+        local[:, 0] = np.minimum(local[:, 0], self.high_mm[0])
+        away = np.maximum(np.maximum(self.low_mm - local, local - self.high_mm), 0.0)
+        bound = np.linalg.norm(away, axis=1)
+        bound[bound == 0] = np.inf
+        return bound
+
+    def search_mm(self, points_mm: Points) -> Values:
+        """Distances ``(n,)`` of points outside the grid, by search over the cut."""
+        local = self._local(points_mm)
+        along = local[:, 0].copy()
+        local[:, 0] = np.minimum(along, self.high_mm[0])
+        distance: Values = np.maximum(self.sheet.query(local)[0], along - self.end_mm)
+        return distance
+
+    def _local(self, points_mm: Points) -> Points:
+        local: Points = (points_mm - self.centre_mm) @ self.axes.T
+        return local
+
+
+def _axes(direction: Vector) -> npt.NDArray[np.float64]:
+    along = np.asarray(direction) / np.linalg.norm(direction)
+    helper = np.eye(3)[int(np.argmin(np.abs(along)))]
+    across = np.cross(along, helper)
+    across /= np.linalg.norm(across)
+    return np.stack([along, across, np.cross(along, across)])
+
+
+def _distance(
+    nodes: Points,
+    inside: npt.NDArray[np.bool_],
+    surface: Points,
+    margin_mm: float,
+    step_mm: float,
+) -> Values:
+    """Distance to the tumour at every node: by search where the cut will lie, else by transform."""
+    body = inside.copy()
+    at = np.round((surface - nodes[0]) / step_mm).astype(int)  # also what is thinner than the grid
+    body[at[:, 0], at[:, 1], at[:, 2]] = True
+    image = sitk.GetImageFromArray(body.astype(np.uint8))
+    steps = sitk.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=False)
+    distance = sitk.GetArrayFromImage(steps).astype(np.float64) * step_mm
+    ask = np.abs(distance - margin_mm) <= _BAND_STEPS * step_mm
+    distance[ask] = cKDTree(surface).query(nodes[ask.ravel()])[0]
+    distance[ask & inside] *= -1
+    return distance

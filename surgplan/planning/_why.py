@@ -1,0 +1,59 @@
+"""Why a proposal is there, in a sentence or two for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from surgplan.planning._assessment import Assessment
+from surgplan.planning._kinds import UnionResection
+from surgplan.planning._resection import PlaneResection, Resection
+from surgplan.planning._wedge import WedgeResection
+
+
+def why_of(
+    resection: Resection, idea: str, assessment: Assessment, among: Sequence[Assessment]
+) -> str:
+    """What the cut is, what it keeps, and what sets it apart from the other proposals."""
+    words = [idea or _idea(resection, assessment)]
+    words.append(
+        f"keeps {assessment.remnant_functional_ml:.0f} ml, "
+        f"{assessment.flr_percent:.0f} % of the measured functional liver"
+    )
+    apart = _apart(assessment, among)
+    text = ", ".join([*words, *apart])
+    return f"{text}; {_vessels(assessment)}."
+
+
+def _idea(resection: Resection, assessment: Assessment) -> str:
+    count = len(assessment.tumours)
+    what = "the tumour" if count == 1 else f"all {count} tumours"
+    if isinstance(resection, WedgeResection):
+        pieces = "A wedge" if count == 1 else "Wedges"
+        return f"{pieces} around {what}, open to the nearest surface of the liver"
+    if isinstance(resection, PlaneResection):
+        return f"One flat cut that takes {what} and all behind it"
+    if isinstance(resection, UnionResection):
+        wedges = sum(len(p.corridors) for p in resection.parts if isinstance(p, WedgeResection))
+        others = "one" if wedges == 1 else str(wedges)
+        return f"A flat cut for {count - wedges} of {count} tumours and wedges for {others}"
+    return f"Takes {what}"
+
+
+def _apart(assessment: Assessment, among: Sequence[Assessment]) -> list[str]:
+    words = []
+    if assessment.flr_percent >= max(a.flr_percent for a in among):
+        words.append("the most of these proposals")
+    if assessment.cut_area_mm2 <= min(a.cut_area_mm2 for a in among):
+        words.append("with the smallest cut surface")
+    return words
+
+
+def _vessels(assessment: Assessment) -> str:
+    crossed = [s.name for s in assessment.structures if s.crossed]
+    if crossed:
+        return f"crosses the {' and the '.join(crossed)}"
+    near = [s for s in assessment.structures if s.distance_mm is not None]
+    if not near:
+        return "no vessels are known"
+    closest = min(near, key=lambda s: s.distance_mm or 0.0)
+    return f"stays {closest.distance_mm:.0f} mm or more from the {closest.name}"
