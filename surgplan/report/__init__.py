@@ -1,1 +1,10 @@
-"""In: nothing yet. Out: nothing yet."""
+"""In: a scan, its structures and its plans. Out: one HTML page that stands alone, and JSON.
+
+Research and education only: not a medical device, and the page says so.
+"""
+
+from surgplan.report._facts import SCHEMA
+from surgplan.report._input import ReportInput
+from surgplan.report._write import WrittenReport, write_report
+
+__all__ = ["SCHEMA", "ReportInput", "WrittenReport", "write_report"]

@@ -1,0 +1,99 @@
+"""What a reader must know before trusting the numbers, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from surgplan.report._input import ReportInput
+from surgplan.report._slices import tilt_deg
+from surgplan.volume import HEPATIC_VEINS, LIVER, LIVER_TUMOUR, PORTAL_VEIN, LabelMap
+
+LOW_CONFIDENCE = 0.7
+"""Mean confidence of a structure below which the reader is asked to check its outline."""
+
+THICK_SLICES_MM = 3.0
+"""Lateral segments lose about 5 % of their volume at 5 mm (PMC3226887)."""
+
+TILT_DEG = 5.0
+
+_MISSING = {
+    LIVER: "No liver is labelled: volumes and plans cannot be trusted.",
+    LIVER_TUMOUR: "No liver tumour is labelled. That does not mean that there is none.",
+    PORTAL_VEIN: "No portal vein is labelled: its distance to a cut is not known.",
+    HEPATIC_VEINS: "No hepatic veins are labelled: their distance to a cut is not known.",
+}
+_EDGES = {"L": "left", "R": "right", "P": "rear", "A": "front", "S": "upper", "I": "lower"}
+_OPPOSITE = {"L": "R", "R": "L", "P": "A", "A": "P", "S": "I", "I": "S"}
+
+
+def warnings_of(report: ReportInput) -> list[str]:
+    """All warnings, gravest first."""
+    given = report.provenance.get("warnings", [])
+    return [
+        *_missing(report.label_map),
+        *_cut_off(report.label_map),
+        *_unsure(report),
+        *_coarse(report),
+        *(str(w) for w in given),
+    ]
+
+
+def mean_confidence(report: ReportInput) -> dict[str, float]:
+    """Mean confidence over the voxels of each structure that has some, by name."""
+    if report.confidence is None:
+        return {}
+    sums = np.bincount(report.label_map.array.ravel(), report.confidence.ravel(), minlength=256)
+    counts = report.label_map.counts()
+    return {
+        s.name: float(sums[s.label] / counts[s.label])
+        for s in report.label_map.segments
+        if counts[s.label]
+    }
+
+
+def _missing(label_map: LabelMap) -> Iterator[str]:
+    counts = label_map.counts()
+    for wanted, sentence in _MISSING.items():
+        segment = label_map.find(wanted.code)
+        if segment is None or counts[segment.label] == 0:
+            yield sentence
+
+
+def _cut_off(label_map: LabelMap) -> Iterator[str]:
+    """The liver in the outermost voxels: the scan may end before it does."""
+    liver = label_map.mask(LIVER, LIVER_TUMOUR)
+    for axis, code in enumerate(label_map.geometry.axis_codes):
+        for index, letter in ((0, _OPPOSITE[code]), (-1, code)):
+            if label_map.array.shape[axis] > 1 and np.take(liver, index, axis=axis).any():
+                yield (
+                    f"The liver reaches the {_EDGES[letter]} edge of the scan: part of it may be "
+                    "missing, and volumes may be too small."
+                )
+
+
+def _unsure(report: ReportInput) -> Iterator[str]:
+    for name, value in mean_confidence(report).items():
+        if value < LOW_CONFIDENCE:
+            yield (
+                f"The segmentation is unsure about the {name} (mean confidence {value:.2f}): "
+                "check its outline in the slices."
+            )
+
+
+def _coarse(report: ReportInput) -> Iterator[str]:
+    geometry = report.volume.geometry
+    thickest = max(geometry.spacing_mm)
+    if thickest > THICK_SLICES_MM:
+        yield (
+            f"Slices lie {thickest:.1f} mm apart: volumes of thin parts and margins are less "
+            "certain than the decimals suggest."
+        )
+    if not geometry.is_orthogonal:
+        yield "The axes of the scan are not perpendicular: slices are shown sheared."
+    elif tilt_deg(geometry) > TILT_DEG:
+        yield (
+            f"The scan is tilted by {tilt_deg(geometry):.0f} degrees against the patient: slices "
+            "follow the scan, and letters name the nearest directions."
+        )
