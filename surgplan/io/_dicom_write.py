@@ -151,6 +151,7 @@ def _shared(series: _Series) -> Dataset:
     dataset.StudyDate = dataset.SeriesDate = dataset.ContentDate = _DAY
     dataset.StudyTime = dataset.SeriesTime = dataset.ContentTime = _TIME
     dataset.ReferringPhysicianName = dataset.PositionReferenceIndicator = ""
+    dataset.Laterality = ""
     dataset.PatientPosition = "HFS"
     dataset.Modality = volume.modality
     dataset.Manufacturer = "surgplan"

@@ -191,6 +191,7 @@ def test_text_in_headers_cannot_steer_a_terminal(maker: Any) -> None:
     slices = maker.slices()
     with disable_value_validation():
         for dataset in slices:
+            del dataset.SeriesDescription
             dataset.SeriesDescription = "red \x1b[31malert" + "!" * 500
         folder = maker.save(slices)
     description = list_series(folder)[0].description
