@@ -8,6 +8,7 @@ from binary volumes with higher-order smoothness, CVPR 2010, doi:10.1109/CVPR.20
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -23,22 +24,24 @@ CLEARANCE = 0.02
 
 _SLACK = 0.5  # voxels by which smoothing may move the field away from the distance to the faces
 _BAND = 2.6  # voxels on both sides of the surface within which the field is smoothed
-_ITERATIONS = 40
+_ITERATIONS = 40  # on the finest grid, twice as many on each coarser one
 _LEVELS = 3
-_LEAST_SIZE = 12  # voxels along an axis below which a coarser grid has nothing to say
-_STEEPEST = np.float32(144)  # largest eigenvalue of the squared Laplacian
+_LEAST_SIZE = 6  # voxels along an axis below which a coarser grid has nothing to say
 
 
-def smooth_field(mask: Mask) -> Field:
+def smooth_field(mask: Mask, spacing_mm: tuple[float, float, float]) -> Field:
     """Roughly the distance to the surface in voxels, positive inside, smoothed.
 
     Parameters
     ----------
     mask
         ``(slice, row, column)``, with at least three empty voxels around.
+    spacing_mm
+        Along ``(slice, row, column)``; curvature counts in millimetres, so that thick slices bend
+        to the thin ones and not the other way round.
     """
-    distance = _distance(mask)
-    return keep_sides(_solve(distance, _LEVELS), mask)
+    weights = (min(spacing_mm) / np.asarray(spacing_mm)) ** 2
+    return keep_sides(_solve(_distance(mask), weights.astype(np.float32), 0), mask)
 
 
 def keep_sides(field: Field, mask: Mask) -> Field:
@@ -58,67 +61,68 @@ def _distance(mask: Mask) -> Field:
     return distance + np.float32(0.5)
 
 
-def _solve(distance: Field, levels: int) -> Field:
+def _solve(distance: Field, weights: Field, level: int) -> Field:
     """Smooth on a grid twice as coarse first, because wide stairs are narrow there."""
     start = distance
-    if levels > 1 and min(distance.shape) >= _LEAST_SIZE:
+    if level + 1 < _LEVELS and min(distance.shape) >= _LEAST_SIZE:
         half, two = np.float32(0.5), np.float32(2)
-        coarse = _solve(distance[::2, ::2, ::2] * half, levels - 1)
+        coarse = _solve(distance[::2, ::2, ::2] * half, weights, level + 1)
         start = _finer(coarse * two, distance.shape)
-    slack = np.float32(_SLACK / 2 ** (_LEVELS - levels))
-    return _relax(np.clip(start, distance - slack, distance + slack), distance, slack)
+    return _relax(start, distance, weights, level)
 
 
-def _relax(start: Field, distance: Field, slack: np.float32) -> Field:
-    """Least curvature around the surface, between ``distance - slack`` and ``distance + slack``.
+def _relax(start: Field, distance: Field, weights: Field, level: int) -> Field:
+    """Least curvature around the surface, within the slack around the distance.
 
     Minimises the sum of squared Laplacians by projected gradient steps with momentum (FISTA, Beck
     and Teboulle 2009, doi:10.1137/080716542).
     """
+    slack = np.float32(_SLACK / 2**level)
+    field = np.clip(start, distance - slack, distance + slack)
     band = np.abs(distance) <= _BAND
     for axis in range(3):
         np.moveaxis(band, axis, 0)[[0, -1]] = False
-    if not band.any():
-        return start
     at = np.flatnonzero(band)
-    laplacian, constant = _laplacian(at, band, start)
+    if not len(at):
+        return field
+    laplacian, constant = _laplacian(at, field, weights)
     low, high = distance.ravel()[at] - slack, distance.ravel()[at] + slack
-    values = start.ravel()[at]
-    ahead, momentum = values, 1.0
-    for _ in range(_ITERATIONS):
+    step = 1 / np.square(4 * weights.sum())  # the squared Laplacian is nowhere steeper
+    values = ahead = field.ravel()[at]
+    momentum = 1.0
+    for _ in range(_ITERATIONS * 2**level):
         slope = laplacian @ (laplacian @ ahead + constant)
-        stepped = np.clip(ahead - slope / _STEEPEST, low, high)
+        stepped = np.clip(ahead - step * slope, low, high)
         faster = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
         ahead = stepped + np.float32((momentum - 1) / faster) * (stepped - values)
         values, momentum = stepped, faster
-    relaxed = start.copy()
-    relaxed.ravel()[at] = values
-    return relaxed
+    field.ravel()[at] = values
+    return field
 
 
 def _laplacian(
-    at: npt.NDArray[np.int64], band: Mask, field: Field
+    at: npt.NDArray[np.int64], field: Field, weights: Field
 ) -> tuple[Any, npt.NDArray[np.float32]]:
-    """Sum of the six neighbours minus six times the voxel: a matrix on the band and what is fixed.
+    """Weighted sum of differences to the six neighbours: a matrix on the band and what is fixed.
 
-    Voxels outside the band keep the value they have in ``field``.
+    The band are the voxels ``at``; the others keep the value they have in ``field``.
     """
-    rows = np.full(band.size, -1, dtype=np.int32)
+    rows = np.full(field.size, -1, dtype=np.int32)
     rows[at] = np.arange(len(at), dtype=np.int32)
-    slices, columns = band.shape[1] * band.shape[2], band.shape[2]
     constant = np.zeros(len(at), dtype=np.float32)
-    neighbours = np.empty((len(at), 7), dtype=np.int32)
-    weights = np.ones((len(at), 7), dtype=np.float32)
-    for place, step in enumerate((-slices, -columns, -1, 0, 1, columns, slices)):
-        neighbours[:, place] = rows[at + step]
-        fixed = neighbours[:, place] < 0
-        constant[fixed] += field.ravel()[at[fixed] + step]
-        weights[fixed, place] = 0
-        neighbours[fixed, place] = 0
-    weights[:, 3] = -6
+    columns = np.empty((len(at), 7), dtype=np.int32)
+    entries = np.empty((len(at), 7), dtype=np.float32)
+    columns[:, 6], entries[:, 6] = rows[at], -2 * weights.sum()
+    strides = (field.shape[1] * field.shape[2], field.shape[2], 1)
+    for place, (axis, side) in enumerate(product(range(3), (-1, 1))):
+        neighbours = at + side * strides[axis]
+        columns[:, place], entries[:, place] = rows[neighbours], weights[axis]
+        fixed = columns[:, place] < 0
+        constant[fixed] += weights[axis] * field.ravel()[neighbours[fixed]]
+        columns[fixed, place] = entries[fixed, place] = 0
     pointers = np.arange(0, 7 * len(at) + 1, 7)
     shape = (len(at), len(at))
-    return sparse.csr_matrix((weights.ravel(), neighbours.ravel(), pointers), shape), constant
+    return sparse.csr_matrix((entries.ravel(), columns.ravel(), pointers), shape), constant
 
 
 def _finer(coarse: Field, shape: tuple[int, ...]) -> Field:

@@ -60,7 +60,8 @@ def reconstruct_mask(
     box = box_of(mask, geometry)
     voxels = np.ascontiguousarray(np.pad(mask[box].astype(bool), _RIM))
     bridged = bridge_contacts(voxels)
-    indices, corners = contour_at_volume(smooth_field(bridged), bridged, float(voxels.sum()))
+    field = smooth_field(bridged, geometry.spacing_mm)
+    indices, corners = contour_at_volume(field, bridged, float(voxels.sum()))
     points = geometry.to_lps(indices - _RIM + [s.start for s in box])
     if enclosed(points, corners) < 0:  # the grid may be left-handed
         corners = corners[:, ::-1]
