@@ -8,11 +8,14 @@ from typing import Annotated, Any
 import typer
 
 import surgplan
-from surgplan.cli import _models
+from surgplan.cli import _models, _plan, _train
 from surgplan.cli._doctor import doctor
 from surgplan.cli._door import DebugOption, JsonOption, QuietOption, door
+from surgplan.cli._evaluate import evaluate
 from surgplan.cli._mesh import mesh
 from surgplan.cli._outcome import Outcome
+from surgplan.cli._phantom import phantom
+from surgplan.cli._run import run
 from surgplan.cli._segment import segment
 
 _HELP = f"""From a CT or MR scan to a liver resection that has been rehearsed, checked and reported.
@@ -21,10 +24,16 @@ Start with `surgplan run SCAN CASE`. {surgplan.NOT_A_MEDICAL_DEVICE}"""
 
 Command = Callable[..., Outcome]
 
-COMMANDS: tuple[Command, ...] = (segment, mesh, doctor)
+COMMANDS: tuple[Command, ...] = (run, segment, mesh, evaluate, phantom, doctor)
 """Commands at the top, in the order of the help."""
 
 GROUPS: tuple[tuple[str, str, tuple[Command, ...]], ...] = (
+    (
+        "plan",
+        "Resections: proposed, judged, checked, compared.",
+        (_plan.propose, _plan.assess, _plan.replay, _plan.compare),
+    ),
+    ("train", "Networks from label maps and labelled scans.", (_train.segmentation,)),
     (
         "models",
         "The networks that are there.",

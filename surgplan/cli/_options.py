@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -80,7 +81,7 @@ MaxMemoryOption = Annotated[
 _PLAN = "Planning"
 MarginOption = Annotated[
     float,
-    typer.Option("--margin-mm", min=0.0, help="Wanted margin.", rich_help_panel=_PLAN),
+    typer.Option("--margin-mm", min=0.5, max=50.0, help="Wanted.", rich_help_panel=_PLAN),
 ]
 ConditionOption = Annotated[
     ConditionWord,
@@ -159,3 +160,24 @@ def modality_of(word: ModalityWord | None) -> Literal["CT", "MR"] | None:
     if word is None:
         return None
     return "CT" if word == "ct" else "MR"
+
+
+def numbers_of(text: str, count: int, option: str) -> tuple[float, ...]:
+    """Numbers between commas; one stands for all.
+
+    >>> numbers_of("2", 3, "--spacing-mm")
+    (2.0, 2.0, 2.0)
+
+    Raises
+    ------
+    UsageError
+        If it is neither one nor `count` numbers.
+    """
+    try:
+        numbers = tuple(float(word) for word in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) not in (1, count) or not all(map(isfinite, numbers)):
+        msg = f"{option} must be one number or {count} between commas, got {text!r}"
+        raise UsageError(msg)
+    return numbers * count if len(numbers) == 1 else numbers

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from surgplan.cli._network import Network
 from surgplan.cli._options import (
     AllowResampleOption,
     DeviceOption,
@@ -19,19 +20,14 @@ from surgplan.cli._options import (
     ThreadsOption,
     bytes_of,
     modality_of,
-    need_extra,
 )
 from surgplan.cli._outcome import Outcome
 from surgplan.cli._places import check_file
 from surgplan.cli._structures import structures, structures_table
 from surgplan.cli._terminal import terminal
 
-if TYPE_CHECKING:
-    from surgplan.segmentation import Segmentation
-    from surgplan.volume import Volume
-
 LABEL_SUFFIXES = (".nii.gz", ".nii", ".nrrd")
-VOLUME_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")
+CONFIDENCE_SUFFIXES = (".nii.gz", ".nii")
 
 
 def segment(
@@ -50,20 +46,24 @@ def segment(
     max_memory: MaxMemoryOption = None,
 ) -> Outcome:
     """Find liver, vessels, tumours and the organs around them in a CT or MR scan."""
-    from surgplan.io import read_volume, write_label_map, write_volume
+    from surgplan.io import read_volume, write_label_map, write_scalar_map
 
     start = time.monotonic()
-    limit = bytes_of(max_memory)
+    network = Network(
+        model=model, device=device, threads=threads, max_memory_bytes=bytes_of(max_memory)
+    )
     check_file(out, LABEL_SUFFIXES)
     if confidence is not None:
-        check_file(confidence, VOLUME_SUFFIXES)
+        check_file(confidence, CONFIDENCE_SUFFIXES)
     volume = read_volume(
         scan, modality=modality_of(modality), series=series, allow_resample=allow_resample
     )
-    found = run_network(volume, model=model, device=device, threads=threads, max_memory=limit)
+    network.facts()
+    with terminal().progress("segmenting") as progress:
+        found = network.segment(volume, progress)
     write_label_map(found.label_map, out)
     if confidence is not None:
-        write_volume(volume.with_array(found.confidence), confidence)
+        write_scalar_map(found.confidence, volume.geometry, confidence, what="confidence")
     data = {
         "labels": out,
         "confidence": confidence,
@@ -74,28 +74,3 @@ def segment(
     return Outcome(
         kind="segment", data=data, text=structures_table(found.label_map, title=str(out))
     )
-
-
-def run_network(
-    volume: Volume,
-    *,
-    model: str | None,
-    device: str,
-    threads: int | None,
-    max_memory: int | None,
-) -> Segmentation:
-    """Segment with a progress bar. Raises `MissingExtraError` without torch or MONAI."""
-    need_extra("torch", "segmentation by a network", "ai")
-    need_extra("monai", "segmentation by a network", "ai")
-    from surgplan.segmentation import SegmentSettings
-    from surgplan.segmentation import segment as segment_volume
-
-    with terminal().progress("segmenting") as progress:
-        settings = SegmentSettings(
-            model=model,
-            device=device,
-            threads=threads,
-            max_memory_bytes=max_memory,
-            progress=progress,
-        )
-        return segment_volume(volume, settings=settings)

@@ -1,0 +1,133 @@
+"""`surgplan plan`: resections proposed, judged, checked and compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from surgplan.cli._case_stages import plans_stage
+from surgplan.cli._options import (
+    CaseFolder,
+    ConditionOption,
+    CountOption,
+    HeightOption,
+    MarginOption,
+    SeedOption,
+    WeightOption,
+)
+from surgplan.cli._outcome import Outcome
+from surgplan.cli._plans import plan_facts, plans_table, read_plan, read_plans
+from surgplan.cli._steps import Steps
+from surgplan.cli._terminal import terminal
+from surgplan.cli._wishes import Wishes
+from surgplan.errors import NothingToDoError
+
+if TYPE_CHECKING:
+    from surgplan.io import Case
+    from surgplan.planning import Plan
+    from surgplan.volume import LabelMap
+
+PlanFile = Annotated[
+    Path, typer.Argument(metavar="PLAN", help="Plan file, or name of a plan in the case.")
+]
+PlanFiles = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="[PLAN]...", help="Plan files or names; else all of the case."),
+]
+
+
+def propose(
+    case: CaseFolder,
+    margin_mm: MarginOption = 10.0,
+    condition: ConditionOption = "normal",
+    height_cm: HeightOption = None,
+    weight_kg: WeightOption = None,
+    count: CountOption = 3,
+    seed: SeedOption = 0,
+) -> Outcome:
+    """Search for resections that clear the tumours and keep enough liver; replaces proposals."""
+    from surgplan.io import Case
+
+    wishes = Wishes(
+        margin_mm=margin_mm,
+        condition=condition,
+        height_cm=height_cm,
+        weight_kg=weight_kg,
+        count=count,
+        seed=seed,
+    )
+    wishes.patient()
+    opened = Case.open(case)
+    label_map = opened.read_labels()
+    steps = Steps(case=opened, force=False)
+    plans_stage(steps, label_map, wishes)
+    nothing = opened.facts("plans").get("nothing")
+    if nothing:
+        raise NothingToDoError(nothing)
+    plans = read_plans(opened, label_map)
+    data = {"case": case, "state": steps.states["plans"], "plans": [plan_facts(p) for p in plans]}
+    return Outcome(kind="plan propose", data=data, text=plans_table(plans))
+
+
+def assess(case: CaseFolder, plan: PlanFile) -> Outcome:
+    """Every number of a plan, with unit and formula, computed now on the labels of the case."""
+    from rich.table import Table
+
+    from surgplan.planning import replay
+
+    chosen, label_map = _opened(case, plan)
+    with terminal().progress("assessing"):
+        replay(chosen, label_map)
+    table = Table("", "", "", "", box=None, pad_edge=False, show_header=False)
+    for quantity in chosen.assessment.quantities():
+        value = f"{quantity.value:.1f}"
+        table.add_row(quantity.name, value, quantity.unit, quantity.formula)
+    for flag in chosen.assessment.flags:
+        table.add_row("note", "", "", flag)
+    return Outcome(kind="plan assess", data={"case": case, **plan_facts(chosen)}, text=table)
+
+
+def replay(case: CaseFolder, plan: PlanFile) -> Outcome:
+    """Compute a plan again from its resection and the labels; ends with 3 if a number differs."""
+    from surgplan.planning import replay as replay_plan
+
+    chosen, label_map = _opened(case, plan)
+    with terminal().progress("computing again"):
+        result = replay_plan(chosen, label_map)
+    how = (
+        "to the last bit"
+        if result.exact
+        else f"within {result.largest_difference:.1e}, relative to the larger number"
+    )
+    data = {
+        "case": case,
+        "plan": chosen.name,
+        "exact": result.exact,
+        "largest_difference": result.largest_difference,
+    }
+    text = f"{chosen.name}: every number is the same, {how}"
+    return Outcome(kind="plan replay", data=data, text=text)
+
+
+def compare(case: CaseFolder, plans: PlanFiles = None) -> Outcome:
+    """Plans side by side."""
+    from surgplan.io import Case
+
+    opened = Case.open(case)
+    label_map = opened.read_labels()
+    if plans:
+        chosen: tuple[Plan, ...] = tuple(read_plan(p, opened, label_map) for p in plans)
+    else:
+        chosen = read_plans(opened, label_map)
+    data = {"case": case, "plans": [plan_facts(p) for p in chosen]}
+    return Outcome(kind="plan compare", data=data, text=plans_table(chosen))
+
+
+def _opened(folder: Path, plan: Path) -> tuple[Plan, LabelMap]:
+    from surgplan.io import Case
+
+    case: Case = Case.open(folder)
+    label_map = case.read_labels()
+    return read_plan(plan, case, label_map), label_map

@@ -1,0 +1,141 @@
+"""Plan files of a case: in, out, and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from surgplan.cli._wishes import Wishes
+from surgplan.errors import CorruptFileError, NothingToDoError, ScanMismatchError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from surgplan.cli._terminal import Progress
+    from surgplan.io import Case, Stage
+    from surgplan.planning import Plan
+    from surgplan.volume import LabelMap
+
+
+def propose_into(
+    stage: Stage, label_map: LabelMap, scan_fingerprint: str, wishes: Wishes, progress: Progress
+) -> None:
+    """Search for resections and write each as a plan and as markups of 3D Slicer.
+
+    Where there is nothing to resect, the stage notes why under ``nothing``.
+    """
+    from surgplan.planning import propose
+
+    try:
+        found = propose(
+            label_map,
+            margin_mm=wishes.margin_mm,
+            condition=wishes.condition,
+            patient=wishes.patient(),
+            count=wishes.count,
+            seed=wishes.seed,
+            progress=progress,
+        )
+    except NothingToDoError as e:
+        stage.facts["nothing"] = str(e)
+        return
+    for plan in found:
+        write_plan(plan.on_scan(scan_fingerprint), stage.path(f"plans/{plan.name}.json"))
+    stage.facts["plans"] = [plan.name for plan in found]
+
+
+def write_plan(plan: Plan, path: Path) -> None:
+    """Write ``NAME.json``, and ``NAME.mrk.json`` beside it."""
+    from surgplan.io import atomic_file
+    from surgplan.planning import plan_to_json, plan_to_mrk_json
+
+    for target, text in (
+        (path, plan_to_json(plan)),
+        (path.with_suffix(".mrk.json"), plan_to_mrk_json(plan)),
+    ):
+        with atomic_file(target) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def read_plan(path: Path, case: Case, label_map: LabelMap) -> Plan:
+    """Read a plan file, or the plan of that name in the case.
+
+    Raises
+    ------
+    NothingToDoError
+        If there is neither.
+    CorruptFileError
+        If it is no plan.
+    ScanMismatchError
+        If it was made on another scan or other labels.
+    """
+    from surgplan.planning import plan_from_json
+
+    named = case.plans_path / f"{path.name}.json"
+    found = next((p for p in (path, named) if p.is_file()), None)
+    if found is None:
+        names = ", ".join(p.stem for p in case.plan_paths()) or "none"
+        msg = f"no plan {path}: give a plan file or the name of a plan in the case ({names})"
+        raise NothingToDoError(msg)
+    try:
+        text = found.read_text(encoding="utf-8")
+    except UnicodeDecodeError as e:
+        msg = f"{found.name} is no plan: it is not text; choose a plan file"
+        raise CorruptFileError(msg) from e
+    plan = plan_from_json(text, label_map)
+    scan = case.facts("image").get("fingerprint")
+    if plan.scan_fingerprint not in (None, scan):
+        msg = f"plan {plan.name!r} was made on another scan than {case.folder}; plan again"
+        raise ScanMismatchError(msg)
+    return plan
+
+
+def read_plans(case: Case, label_map: LabelMap) -> tuple[Plan, ...]:
+    """All plans of a case, by name."""
+    return tuple(read_plan(path, case, label_map) for path in case.plan_paths())
+
+
+def plan_facts(plan: Plan) -> dict[str, Any]:
+    """A plan in numbers, for programs."""
+    said = plan.assessment
+    return {
+        "name": plan.name,
+        "why": plan.why,
+        "clears_tumours": said.clears_tumours,
+        "keeps_enough_liver": said.keeps_enough_liver,
+        "smallest_margin_mm": said.smallest_margin_mm,
+        "resected_ml": said.resected_ml,
+        "remnant_functional_ml": said.remnant_functional_ml,
+        "flr_percent": said.flr_percent,
+        "flags": list(said.flags),
+        "quantities": [
+            {"name": q.name, "value": q.value, "unit": q.unit, "formula": q.formula}
+            for q in said.quantities()
+        ],
+    }
+
+
+def plans_table(plans: Sequence[Plan]) -> Table:
+    """Plans side by side, for people."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("plan")
+    for name in ("margin mm", "resected ml", "remnant ml", "FLR %"):
+        table.add_column(name, justify="right")
+    table.add_column("tumours cleared")
+    table.add_column("enough liver")
+    for plan in plans:
+        said = plan.assessment
+        margin = said.smallest_margin_mm
+        table.add_row(
+            plan.name,
+            "-" if margin is None else f"{margin:.1f}",
+            f"{said.resected_ml:.0f}",
+            f"{said.remnant_functional_ml:.0f}",
+            f"{said.flr_percent:.1f}",
+            "yes" if said.clears_tumours else "no",
+            "yes" if said.keeps_enough_liver else "no",
+        )
+    return table

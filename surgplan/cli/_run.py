@@ -1,0 +1,151 @@
+"""`surgplan run`: from a scan to a complete case."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from surgplan.cli._case_stages import (
+    found_labels_stage,
+    given_labels_stage,
+    image_stage,
+    plans_stage,
+    report_stage,
+    surfaces_stage,
+)
+from surgplan.cli._labels_given import read_labels
+from surgplan.cli._network import Network
+from surgplan.cli._options import (
+    AllowResampleOption,
+    ConditionOption,
+    CountOption,
+    DeviceOption,
+    HeightOption,
+    LabelNamesOption,
+    MarginOption,
+    MaxMemoryOption,
+    ModalityOption,
+    ModelOption,
+    Scan,
+    SeedOption,
+    SeriesOption,
+    ThreadsOption,
+    WeightOption,
+    bytes_of,
+    modality_of,
+)
+from surgplan.cli._outcome import Outcome
+from surgplan.cli._places import check_folder
+from surgplan.cli._plans import plan_facts, plans_table, read_plans
+from surgplan.cli._steps import Steps
+from surgplan.cli._structures import structures
+from surgplan.cli._wishes import Wishes
+
+if TYPE_CHECKING:
+    from surgplan.planning import Plan
+    from surgplan.volume import LabelMap, Volume
+
+
+def run(
+    scan: Scan,
+    case: Annotated[Path, typer.Argument(metavar="CASE", help="Folder to make, or to go on with.")],
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            "--labels",
+            metavar="FILE",
+            help="Existing segmentation to take instead of the network: .seg.nrrd, DICOM SEG, "
+            ".nii.gz.",
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Do every stage again, also those that are done.")
+    ] = False,
+    label_names: LabelNamesOption = None,
+    modality: ModalityOption = None,
+    series: SeriesOption = None,
+    allow_resample: AllowResampleOption = False,
+    margin_mm: MarginOption = 10.0,
+    condition: ConditionOption = "normal",
+    height_cm: HeightOption = None,
+    weight_kg: WeightOption = None,
+    count: CountOption = 3,
+    seed: SeedOption = 0,
+    model: ModelOption = None,
+    device: DeviceOption = "cpu",
+    threads: ThreadsOption = None,
+    max_memory: MaxMemoryOption = None,
+) -> Outcome:
+    """Segmentation, surfaces, proposed resections and a report, in one folder.
+
+    The same command again goes on where an earlier run was interrupted.
+    """
+    from surgplan.io import Case, read_volume
+
+    start = time.monotonic()
+    wishes = Wishes(
+        margin_mm=margin_mm,
+        condition=condition,
+        height_cm=height_cm,
+        weight_kg=weight_kg,
+        count=count,
+        seed=seed,
+    )
+    wishes.patient()
+    network = Network(
+        model=model, device=device, threads=threads, max_memory_bytes=bytes_of(max_memory)
+    )
+    check_folder(case)
+    volume = read_volume(
+        scan, modality=modality_of(modality), series=series, allow_resample=allow_resample
+    )
+    inputs = {"scan": scan}
+    given: LabelMap | None = None
+    facts: Mapping[str, Any] | None = None
+    if labels is None:
+        facts = network.facts()
+    else:
+        given = read_labels(labels, volume, label_names=label_names, allow_resample=allow_resample)
+        inputs["labels"] = labels
+    opened = Case.create(case, inputs=inputs, model=facts, resume=True)
+    steps = Steps(case=opened, force=force)
+    image_stage(steps, volume)
+    if given is not None:
+        given_labels_stage(steps, given)
+    else:
+        found_labels_stage(steps, volume, network, facts or {})
+    plans = _finish(steps, volume, wishes)
+    return _outcome(steps, plans, seconds=time.monotonic() - start)
+
+
+def _finish(steps: Steps, volume: Volume, wishes: Wishes) -> tuple[Plan, ...]:
+    """From labels to the report."""
+    label_map = steps.case.read_labels()
+    surfaces_stage(steps, label_map)
+    plans_stage(steps, label_map, wishes)
+    plans = read_plans(steps.case, label_map)
+    report_stage(steps, volume, label_map, plans)
+    return plans
+
+
+def _outcome(steps: Steps, plans: tuple[Plan, ...], *, seconds: float) -> Outcome:
+    from rich.console import Group
+
+    case = steps.case
+    nothing = case.facts("plans").get("nothing")
+    data = {
+        "case": case.folder,
+        "stages": steps.states,
+        "structures": structures(case.read_labels()),
+        "plans": [plan_facts(p) for p in plans],
+        "no_plans_because": nothing,
+        "report": case.report_path,
+        "scene": case.scene_path,
+        "seconds": round(seconds, 1),
+    }
+    words = nothing or plans_table(plans)
+    return Outcome(kind="run", data=data, text=Group(words, f"report: {case.report_path}"))
