@@ -154,16 +154,32 @@ def sha256_of(path: Path) -> str:
 def read_json(path: Path | str) -> object:
     """What a JSON file says.
 
-    Raises `CorruptFileError` if it is not JSON, `UnsafeFileError` if it is over `MAX_JSON_BYTES`,
-    `NothingToDoError` if it is not there.
+    Raises `CorruptFileError` if it is not JSON, gives a key twice or a number that is not finite,
+    `UnsafeFileError` if it is over `MAX_JSON_BYTES`, `NothingToDoError` if it is not there.
     """
     path = input_file(path)
     if path.stat().st_size > MAX_JSON_BYTES:
         msg = f"{path.name} has over {MAX_JSON_BYTES >> 20} MB, too much for a JSON file of ours"
         raise UnsafeFileError(msg)
     try:
-        content: object = json.loads(path.read_bytes())
+        content: object = json.loads(
+            path.read_bytes(), object_pairs_hook=_unique, parse_constant=_refuse_constant
+        )
     except (ValueError, RecursionError) as e:
         msg = f"{path.name} is not valid JSON ({e}); correct it or write it again"
         raise CorruptFileError(msg) from e
     return content
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        keys = [key for key, _ in pairs]
+        msg = f"{next(k for k in keys if keys.count(k) > 1)!r} stands twice"
+        raise ValueError(msg)
+    return content
+
+
+def _refuse_constant(word: str) -> object:
+    msg = f"{word} is no number"
+    raise ValueError(msg)

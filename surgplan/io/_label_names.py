@@ -110,14 +110,17 @@ def read_table(path: Path | str) -> tuple[TableEntry, ...]:
          "lungs": [3, 4],
          "Segment_3": "hepatic veins",
          "venoussystem": {"label": 6, "structure": "hepatic veins"},
-         "skin": {"label": 1, "structure": "ignore"}}
+         "skin": {"label": 1, "structure": "ignore"},
+         "Segment_4": null}
+
+    Nothing (``null``) as structure leaves the part out, as `IGNORE` does.
 
     Raises
     ------
     LabelError
-        If an entry has another form, or a name or number stands twice.
+        If an entry has another form, or a number stands twice.
     CorruptFileError, UnsafeFileError, NothingToDoError
-        If it cannot be read as JSON.
+        If it cannot be read as JSON, or a name stands twice.
     """
     path = Path(path)
     content = read_json(path)
@@ -189,13 +192,14 @@ def refuse_unsure(unsure: Sequence[str], name: str, *, numbers: dict[str, list[i
 
 def _entry(name: str, value: Any, file: str) -> TableEntry:
     label, structure = value, None
-    if isinstance(value, dict) and set(value) <= {"label", "structure"} and value:
-        label, structure = value.get("label", []), value.get("structure", IGNORE)
+    if isinstance(value, dict) and value and set(value) <= {"label", "structure"}:
+        label = value.get("label", [])
+        structure = value["structure"] or IGNORE if "structure" in value else None
     elif isinstance(value, str) or value is None:
-        label, structure = [], value
-    structure = IGNORE if structure is None and not _is_label(value) else structure
+        label, structure = [], value or IGNORE
     numbers = label if isinstance(label, list) else [label]
-    if not (_is_label(numbers) and isinstance(structure, (str, type(None)))):
+    said = bool(numbers) or structure is not None
+    if not (said and _are_labels(numbers) and isinstance(structure, (str, type(None)))):
         msg = (
             f"{file} gives {name!r} {json.dumps(value)[:60]}; give a number from 1 to 65535, a "
             'list of them, or {"label": number, "structure": name}'
@@ -204,9 +208,7 @@ def _entry(name: str, value: Any, file: str) -> TableEntry:
     return TableEntry(name=name, numbers=tuple(numbers), structure=structure)
 
 
-def _is_label(value: Any) -> bool:
-    """Whether a value is a label number or a list of them."""
-    numbers = value if isinstance(value, list) else [value]
+def _are_labels(numbers: list[Any]) -> bool:
     return all(type(n) is int and 1 <= n <= 65535 for n in numbers)
 
 

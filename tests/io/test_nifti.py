@@ -237,14 +237,14 @@ def test_lengths_become_millimetres_whatever_their_unit(tmp_path, unit, scale):
 def test_a_file_that_does_not_say_where_it_lies_is_refused(tmp_path):
     path = write_raw(tmp_path / "a.nii", hounsfield())
     patch(path, 252, struct.pack("<2h", 0, 0))  # qform_code, sform_code
-    with pytest.raises(GeometryError, match="does not say where it lies .* set its sform"):
+    with pytest.raises(GeometryError, match=r"does not say where it lies .* set its sform"):
         read_nifti(path)
 
 
 def test_two_places_that_differ_are_refused(tmp_path):
     path = write_raw(tmp_path / "a.nii", hounsfield())
     patch(path, 268, struct.pack("<f", 3.0))  # qoffset_x
-    with pytest.raises(GeometryError, match="sform and qform differ .* delete the wrong one"):
+    with pytest.raises(GeometryError, match=r"sform and qform differ .* delete the wrong one"):
         read_nifti(path)
 
 
@@ -392,7 +392,7 @@ def test_a_header_that_promises_more_than_gzip_can_hold_takes_no_memory(tmp_path
     bomb.write_bytes(gzip.compress(path.read_bytes()))
     tracemalloc.start()
     try:
-        with pytest.raises(UnsafeFileError, match="declares 2880.0 MB .* cannot hold them"):
+        with pytest.raises(UnsafeFileError, match=r"declares 2880.0 MB .* cannot hold them"):
             read_nifti(bomb)
         assert tracemalloc.get_traced_memory()[1] < 5e6
     finally:
@@ -402,7 +402,7 @@ def test_a_header_that_promises_more_than_gzip_can_hold_takes_no_memory(tmp_path
 def test_a_header_over_the_cap_is_refused_whatever_the_file_holds(tmp_path):
     path = write_raw(tmp_path / "a.nii", hounsfield())
     patch(path, 42, struct.pack("<3h", 32000, 32000, 32000))
-    with pytest.raises(UnsafeFileError, match="more than 8.6 GB"):
+    with pytest.raises(UnsafeFileError, match=r"more than 8.6 GB"):
         read_nifti(path)
 
 
@@ -430,5 +430,5 @@ def test_a_map_of_numbers_survives(tmp_path):
     read, place = read_scalar_map(tmp_path / "c.nii.gz")
     assert np.array_equal(read, values)
     assert place == grid
-    with pytest.raises(IntensityError, match="does not say whether it is CT or MR|8-bit"):
+    with pytest.raises(IntensityError, match=r"does not say whether it is CT or MR|8-bit"):
         read_nifti(tmp_path / "c.nii.gz")
