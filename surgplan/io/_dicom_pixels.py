@@ -35,11 +35,6 @@ FREE_FRAME_BYTES = 64 << 20
 MAX_FRAME_RATIO = 500
 """A compressed frame over 64 MB may be 500 times larger than its codestream."""
 
-_PIXEL_TAGS = (
-    "PixelData", "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "BitsAllocated",
-    "BitsStored", "HighBit", "PixelRepresentation", "PhotometricInterpretation",
-)  # fmt: skip
-
 _NATIVE = (
     ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -77,7 +72,7 @@ def check_format(header: Header) -> None:
 
 
 def planes(header: Header, frames: Sequence[int]) -> Iterator[tuple[int, Plane]]:
-    """Stored numbers of some frames of a file, ``(rows, columns)`` each, in the file's order.
+    """Stored numbers of some frames of a file, ``(rows, columns)`` each, in the order asked for.
 
     Raises
     ------
@@ -89,27 +84,38 @@ def planes(header: Header, frames: Sequence[int]) -> Iterator[tuple[int, Plane]]
         If there are no pixels of a kind that we read.
     """
     check_format(header)
-    pixels, path = header.pixels, header.path
-    dataset = parse(path, _PIXEL_TAGS)
+    content = _content(header)
+    if header.transfer_syntax in _NATIVE:
+        return _native(content, header, frames)
+    return _decoded(content, header, frames)
+
+
+def _content(header: Header) -> bytes:
+    path = header.path
+    dataset = parse(path, ("PixelData", "BitsAllocated"))
     with reading_dicom(path):
         content = dataset.get("PixelData")
-        if not isinstance(content, bytes) or not content:
-            msg = f"{path.name} ({class_name(header)}) holds no pixels; copy or export it again"
-            raise CorruptFileError(msg)
-        if header.transfer_syntax in _NATIVE:
-            yield from _native(content, header, frames)
-            return
-        _check_claim(pixels, len(content), path.name)
-        wanted = set(frames)
-        decode = _DECODERS[header.transfer_syntax]
-        found = 0
-        for n, frame in enumerate(generate_frames(content, number_of_frames=pixels.frames)):
-            found += 1
-            if n in wanted:
-                yield n, _shaped(decode(frame, pixels), header)
-        if found != pixels.frames:
-            msg = f"{path.name} claims {pixels.frames} frames and holds {found}; copy it again"
-            raise CorruptFileError(msg)
+    if not isinstance(content, bytes) or not content:
+        msg = f"{path.name} ({class_name(header)}) holds no pixels; copy or export it again"
+        raise CorruptFileError(msg)
+    return content
+
+
+def _decoded(content: bytes, header: Header, frames: Sequence[int]) -> Iterator[tuple[int, Plane]]:
+    pixels, path = header.pixels, header.path
+    _check_claim(pixels, len(content), path.name)
+    decode = _DECODERS[header.transfer_syntax]
+    with reading_dicom(path):
+        codestreams = list(generate_frames(content, number_of_frames=pixels.frames))
+    if len(codestreams) != pixels.frames:
+        msg = (
+            f"{path.name} claims {pixels.frames} frames and holds {len(codestreams)}; copy it again"
+        )
+        raise CorruptFileError(msg)
+    for n in frames:
+        with reading_dicom(path):
+            plane = _shaped(decode(codestreams[n], pixels), header)
+        yield n, plane
 
 
 def _native(content: bytes, header: Header, frames: Sequence[int]) -> Iterator[tuple[int, Plane]]:

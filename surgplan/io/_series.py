@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,6 +29,8 @@ from surgplan.io._dicom_grid import MIN_SLICES, stack_of
 from surgplan.io._dicom_header import Header, Slice, class_name
 
 Kind = Literal["volume", "derived volume", "localiser", "too few slices", "not a scan"]
+
+_VOLUMES: tuple[Kind, ...] = ("volume", "derived volume")
 
 _SCAN_CLASSES = (
     CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage, MRImageStorage,
@@ -90,11 +93,9 @@ class Series:
         pixels = self.header.pixels
         shape = (len(self.slices), pixels.rows, pixels.columns)
         spacing = None
-        if self.kind in ("volume", "derived volume", "localiser"):
-            try:
+        if self.kind in _VOLUMES:
+            with suppress(GeometryError):
                 spacing = stack_of(self.slices).geometry.spacing_mm
-            except (GeometryError, UnsupportedImageError):
-                spacing = None
         return SeriesInfo(
             uid=self.uid,
             description=self.header.description,
@@ -106,19 +107,23 @@ class Series:
 
 
 def series_of(slices: Sequence[Slice]) -> tuple[Series, ...]:
-    """Slices grouped by SeriesInstanceUID, localisers apart; directories of media left out."""
-    groups: dict[tuple[str, bool], list[Slice]] = defaultdict(list)
+    """Slices grouped by SeriesInstanceUID; directories of media left out.
+
+    Localisers, and objects that are no scan, are apart even where they share the UID of a scan.
+    """
+    groups: dict[tuple[str, bool, bool], list[Slice]] = defaultdict(list)
     for s in slices:
         if s.header.sop_class != MediaStorageDirectoryStorage:
-            groups[s.header.series_uid, "LOCALIZER" in s.image_type].append(s)
+            localiser = "LOCALIZER" in s.image_type
+            groups[s.header.series_uid, _is_scan(s.header), localiser].append(s)
     return tuple(
-        Series(uid=uid, kind=_kind(group), slices=tuple(group))
-        for (uid, _), group in sorted(groups.items())
+        Series(uid=key[0], kind=_kind(group), slices=tuple(group))
+        for key, group in sorted(groups.items())
     )
 
 
 def _kind(slices: Sequence[Slice]) -> Kind:
-    if any(not _is_scan(s.header) for s in slices):
+    if not _is_scan(slices[0].header):
         return "not a scan"
     if "LOCALIZER" in slices[0].image_type:
         return "localiser"
@@ -154,7 +159,7 @@ def choose(found: Sequence[Series], wanted: str | None, where: str) -> Series:
         raise NothingToDoError(msg)
     if wanted is not None:
         return _by_uid(found, wanted, where)
-    volumes = [s for s in found if s.kind in ("volume", "derived volume")]
+    volumes = [s for s in found if s.kind in _VOLUMES]
     if len(volumes) == 1 and (volumes[0].kind == "volume" or len(found) == 1):
         return volumes[0]
     if not volumes and (len(found) == 1 or len({s.kind for s in found}) == 1):
@@ -171,10 +176,10 @@ def _by_uid(found: Sequence[Series], wanted: str, where: str) -> Series:
     if not matching:
         msg = f"no series {wanted!r} in {where}; there are: {_listed(found)}"
         raise UsageError(msg)
-    scans = [s for s in matching if s.kind != "localiser"] or matching
-    if len(scans) > 1:
-        raise _several(scans, where)
-    return _readable(scans[0])
+    if len({s.uid for s in matching}) > 1:
+        raise _several(matching, where)
+    scans = [s for s in matching if s.kind in _VOLUMES]
+    return _readable((scans or matching)[0])
 
 
 def _several(found: Sequence[Series], where: str) -> SeveralSeriesError:

@@ -54,6 +54,12 @@ def test_localisers_are_passed_over_in_their_own_or_the_same_series(
     assert {s.kind for s in list_series(folder)} == {"volume", "localiser"}
 
 
+def test_captures_that_share_the_uid_of_a_scan_are_passed_over(maker: Any) -> None:
+    folder = maker.save([*_captures(maker, "1.2.3")[:2], *maker.slices()])
+    assert np.array_equal(read_volume(folder).array, maker.truth.array)
+    assert np.array_equal(read_volume(folder, series="1.2.3").array, maker.truth.array)
+
+
 def test_single_images_and_captures_are_passed_over(maker: Any) -> None:
     dose_report = maker.slices(series="1.2.7", description="dose")[0]
     folder = maker.save([*_captures(maker), dose_report, *maker.slices()])
