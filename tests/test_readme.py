@@ -74,6 +74,13 @@ def test_a_link_within_the_project_leads_somewhere(document) -> None:
     assert not [link for link in inside if not (document.parent / link).exists()]
 
 
+def test_every_risk_names_a_test_that_is_there() -> None:
+    rows = [line for line in (ROOT / "docs/risks.md").read_text().splitlines() if line[:1] == "|"]
+    tests = {path for row in rows[2:] for path in re.findall(r"`([^`]+)`", row.split("|")[3])}
+    assert all("`" in row.split("|")[3] for row in rows[2:])
+    assert not [path for path in sorted(tests) if not list((ROOT / "tests").glob(path))]
+
+
 def test_the_exit_codes_are_those_of_the_errors() -> None:
     rows = dict(re.findall(r"^\| (\d+) \| (.+?) \|$", README, flags=re.MULTILINE))
     classes = [SurgplanError, *SurgplanError.__subclasses__()]
@@ -83,4 +90,6 @@ def test_the_exit_codes_are_those_of_the_errors() -> None:
 def test_the_python_of_the_readme_runs(capsys) -> None:
     (block,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
     exec(compile(block, "README.md", "exec"), {})
-    assert re.match(r"\d+ ml of tumour in 1?\d{3} ml of liver", capsys.readouterr().out)
+    told = re.match(r"([\d.]+) ml of tumour; (\d+) of (\d+) ml stay", capsys.readouterr().out)
+    tumour_ml, remnant_ml, total_ml = map(float, told.groups())
+    assert 0 < tumour_ml < total_ml - remnant_ml < total_ml < 3000

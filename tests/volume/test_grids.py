@@ -179,13 +179,22 @@ def test_nothing_shifts_whether_blurred_or_not(spacing) -> None:
     assert np.linalg.norm(centre - ball_mm) < 0.05
 
 
-def test_coarsening_averages_what_would_alias() -> None:
-    stripes = np.zeros((4, 4, 64), dtype=np.float32)
-    stripes[:, :, ::2] = 100
-    geometry = Geometry.from_spacing(shape=(4, 4, 64), spacing_mm=(1, 1, 1))
-    source = Volume(array=stripes, geometry=geometry, modality="MR")
-    coarse = resample_to(source, geometry.with_spacing((1, 1, 4)))
-    np.testing.assert_allclose(coarse.array[:, :, 2:-2], 50, atol=3)
+@pytest.mark.parametrize("axis", range(3))
+def test_coarsening_averages_what_would_alias_along_that_axis_alone(axis) -> None:
+    shape = [8, 8, 8]
+    shape[axis] = 60
+    index = np.indices(shape)
+    alternating = 100 * (index[axis] % 2)  # every third voxel alone would alternate still
+    across = 1000 * (index[(axis + 1) % 3] % 2)
+    geometry = Geometry.from_spacing(shape=tuple(shape), spacing_mm=(1, 1, 1))
+    array = (alternating + across).astype(np.float32)
+    source = Volume(array=array, geometry=geometry, modality="MR")
+    spacing = [1.0, 1.0, 1.0]
+    spacing[axis] = 3.0
+    coarse = resample_to(source, geometry.with_spacing(tuple(spacing)))
+    inner = np.moveaxis(coarse.array, axis, 0)[2:-2]
+    expected = np.moveaxis(50 + across, axis, 0)[: len(inner)]
+    np.testing.assert_allclose(inner, expected, atol=2)
 
 
 @given(tilts, st.tuples(*[st.floats(0.5, 4.0)] * 3), st.integers(0, 5))
