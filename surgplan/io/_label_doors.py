@@ -104,13 +104,14 @@ def read_numbers(path: Path | str) -> tuple[npt.NDArray[Any], Geometry]:
     """The numbers of a label file as they stand there, whatever they mean, and their grid.
 
     Returns an unsigned array ``(slice, row, column)``. Raises as `read_label_map`, and
-    `LabelError` where segments overlap.
+    `LabelError` where parts lie in layers.
     """
     file = _load(input_file(path))
-    if len(file.layers) != 1:
-        msg = f"{file.name} has overlapping segments; its numbers are ambiguous"
+    first, *others = file.layers
+    if others:
+        msg = f"{file.name} keeps its parts in layers, so a voxel has several numbers; flatten it"
         raise LabelError(msg)
-    return file.layers[0], file.geometry
+    return first, file.geometry
 
 
 def write_label_map(label_map: LabelMap, path: Path | str) -> None:

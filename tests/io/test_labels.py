@@ -16,7 +16,7 @@ from surgplan.errors import (
     UnsupportedImageError,
     UsageError,
 )
-from surgplan.io import read_couinaud, read_label_map, write_label_map, write_volume
+from surgplan.io import read_couinaud, read_label_map, read_numbers, write_label_map, write_volume
 from surgplan.volume import (
     ANATOMY,
     ARTERIES,
@@ -275,6 +275,12 @@ def test_the_table_says_what_an_unclear_name_in_the_file_means(tmp_path):
     names = table(tmp_path, {"arteries of the gut": "arteries"})
     with pytest.raises(LabelError, match="no part called 'arteries of the gut'"):
         read_label_map(path, label_names=names)
+
+
+def test_numbers_can_be_had_as_they_stand(tmp_path):
+    array, place = read_numbers(bare(tmp_path / "a.nii", numbers(3, 117), names={3: "liver"}))
+    assert np.array_equal(array, numbers(3, 117))
+    assert place.matches(grid())
 
 
 # files
