@@ -6,12 +6,13 @@ read it, the patient's right on the left of the picture and the front at the top
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from surgplan.io import Case, read_surface
 from surgplan.mesh import Surface
 from surgplan.volume import LIVER, Geometry, LabelMap, Volume, reorient, resample_to
 
@@ -32,6 +33,15 @@ Image = TypeVar("Image", Volume, LabelMap)
 def to_world(points_mm: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """LPS millimetres ``(..., 3)`` as (x, y, z) to napari's world (z, y, x); its own inverse."""
     return np.asarray(points_mm, dtype=np.float64)[..., ::-1]
+
+
+def case_layers(case: Case) -> list[LayerData]:
+    """The layers of a case folder: scan, structures, surfaces. Raises as `Case` does."""
+    label_map = case.read_labels()
+    segments = {s.label: s for s in label_map.segments}
+    written: Mapping[str, int] = case.facts("surfaces").get("labels", {})
+    surfaces = [read_surface(case.folder / name, segments[n]) for name, n in written.items()]
+    return layers_of(case.read_image(), label_map, surfaces)
 
 
 def layers_of(
@@ -64,8 +74,10 @@ def labels_layer(label_map: LabelMap) -> LayerData:
     """The structures with their colours; their names show under the pointer."""
     shown = upright(label_map)
     segments = label_map.segments
-    colours: dict[int | None, tuple[float, ...]] = {None: (0.0, 0.0, 0.0, 0.0)}
-    colours |= {0: (0.0, 0.0, 0.0, 0.0)} | {s.label: (*_rgb(s.colour), 1.0) for s in segments}
+    clear = (0.0, 0.0, 0.0, 0.0)
+    colours: dict[int | None, tuple[float, ...]] = {None: clear, 0: clear}
+    for segment in segments:
+        colours[segment.label] = (*_rgb(segment.colour), 1.0)
     settings = {
         "name": "structures",
         "colormap": colours,

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 import surgplan
-from napari_surgplan._layers import LayerData, to_world
+from napari_surgplan._layers import case_layers, to_world
 from surgplan.errors import MissingExtraError
-from surgplan.io import atomic_file
+from surgplan.io import Case, atomic_file
 from surgplan.volume import LIVER, LIVER_TUMOUR, LabelMap
 
 TOWARDS = ("S", "P", "L")
@@ -90,43 +90,50 @@ def look_at(viewer: Any, label_map: LabelMap) -> None:
         viewer.dims.point = tuple(float(v) for v in to_world(middle))
 
 
-def show(
-    layers: Sequence[LayerData],
-    label_map: LabelMap,
-    *,
-    title: str,
-    ndisplay: int = 2,
-    screenshot: Path | None = None,
-) -> None:
-    """Open the window and wait until it is closed; with `screenshot`, write a PNG and close it.
+def open_case(folder: Path, *, ndisplay: int = 2, screenshot: Path | None = None) -> None:
+    """Show a case until its window is closed; with `screenshot`, write a PNG and close it.
+
+    Parameters
+    ----------
+    folder
+        The case.
+    ndisplay
+        2 for slices, 3 for surfaces.
+    screenshot
+        PNG of what the canvas shows.
 
     Raises
     ------
     MissingExtraError
         If napari is not installed.
+    NothingToDoError
+        If the folder is no case.
+    CorruptFileError
+        If a file of the case is missing or was changed.
     OutputError
         If the picture cannot be written.
     """
+    case = Case.open(folder)
     try:
         import napari
         from napari.layers import Layer
     except ImportError as e:
         feature = "the window"
         raise MissingExtraError(feature, "gui") from e
-    viewer = napari.Viewer(title=title, ndisplay=ndisplay)
+    layers = case_layers(case)
+    viewer = napari.Viewer(title=f"surgplan: {case.folder.resolve().name}", ndisplay=ndisplay)
+    for layer in layers:
+        viewer.add_layer(Layer.create(*layer))
+    viewer.reset_view()
+    dress(viewer)
+    look_at(viewer, case.read_labels())
+    if screenshot is None:
+        napari.run()
+        return
     try:
-        for layer in layers:
-            viewer.add_layer(Layer.create(*layer))
-        viewer.reset_view()
-        dress(viewer)
-        look_at(viewer, label_map)
-        if screenshot is None:
-            napari.run()
-        else:
-            _grab(viewer, screenshot)
+        _grab(viewer, screenshot)
     finally:
-        if screenshot is not None:
-            viewer.close()
+        viewer.close()
 
 
 def _grab(viewer: Any, path: Path) -> None:

@@ -92,8 +92,13 @@ def read_plan(path: Path, case: Case, label_map: LabelMap) -> Plan:
 
 
 def read_plans(case: Case, label_map: LabelMap) -> tuple[Plan, ...]:
-    """All plans of a case, by name."""
-    return tuple(read_plan(path, case, label_map) for path in case.plan_paths())
+    """All plans of a case: the proposals, best first, then those made by hand, by name."""
+    proposed: list[str] = case.facts("plans").get("plans", [])
+    paths = sorted(
+        case.plan_paths(),
+        key=lambda p: (proposed.index(p.stem) if p.stem in proposed else len(proposed), p.name),
+    )
+    return tuple(read_plan(path, case, label_map) for path in paths)
 
 
 def plan_facts(plan: Plan) -> dict[str, Any]:
