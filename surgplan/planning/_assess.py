@@ -129,13 +129,11 @@ def _verdicts(
     per_weight_percent: float | None,
 ) -> Iterator[Verdict]:
     for threshold in thresholds_of(condition):
-        values = {
-            "measured": [("of the measured functional liver", flr_percent)],
-            "standardised": [
-                (f"of the standard liver ({s.name})", s.flr_percent) for s in standardised
-            ],
-            "body weight": [("of body weight", per_weight_percent)],
-        }[threshold.denominator]
+        values: list[tuple[str, float | None]] = [("of body weight", per_weight_percent)]
+        if threshold.denominator == "measured":
+            values = [("of the measured functional liver", flr_percent)]
+        if threshold.denominator == "standardised":
+            values = [(f"of the standard liver ({s.name})", s.flr_percent) for s in standardised]
         for name, value in values:
             if value is not None:
                 yield Verdict(

@@ -37,7 +37,7 @@ class StandardisedRemnant:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """A remnant held against a threshold: what of, how much there is, how much must be, says who."""
+    """A remnant held against a threshold: of what, how much, at least how much."""
 
     name: str
     denominator: Denominator

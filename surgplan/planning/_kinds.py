@@ -43,8 +43,13 @@ class UnionResection:
         """Signed distances ``(n,)`` of LPS points ``(n, 3)``."""
         distance = self.parts[0].distance_mm(points_mm)
         for part in self.parts[1:]:
-            distance = np.minimum(distance, part.distance_mm(points_mm))
+            part.lower(points_mm, distance)
         return distance
+
+    def lower(self, points_mm: Points, distance_mm: npt.NDArray[np.float64]) -> None:
+        """Lower given distances ``(n,)`` in place where any part's are smaller."""
+        for part in self.parts:
+            part.lower(points_mm, distance_mm)
 
     def to_dict(self) -> dict[str, Any]:
         """Kind and parts."""

@@ -57,7 +57,7 @@ class StandardLiver:
 
 def body_surface_dubois_m2(patient: Patient) -> float:
     """Body surface area after DuBois and DuBois 1916: 0.007184 W^0.425 H^0.725."""
-    return 0.007184 * patient.weight_kg**0.425 * patient.height_cm**0.725
+    return 0.007184 * math.pow(patient.weight_kg, 0.425) * math.pow(patient.height_cm, 0.725)
 
 
 def vauthey_ml(body_surface_m2: float) -> float:
@@ -76,7 +76,7 @@ def urata_ml(body_surface_m2: float) -> float:
 
 def yu_ml(patient: Patient) -> float:
     """Standard liver volume of Korean patients: 21.585 W^0.732 H^0.225."""
-    return 21.585 * patient.weight_kg**0.732 * patient.height_cm**0.225
+    return 21.585 * math.pow(patient.weight_kg, 0.732) * math.pow(patient.height_cm, 0.225)
 
 
 def standard_livers(patient: Patient) -> tuple[StandardLiver, ...]:

@@ -178,7 +178,7 @@ def _structures(label_map: LabelMap, liver: npt.NDArray[np.bool_]) -> tuple[Stru
 
 
 def _faces(mask: npt.NDArray[np.bool_]) -> Points:
-    """Indices ``(n, 3)`` half-way between neighbours of which one is inside, faces of the box too."""
+    """Indices ``(n, 3)`` half-way between neighbours of which one is inside, or at the edge."""
     objects = ndimage.find_objects(mask.astype(np.uint8))[0]
     padded = np.pad(mask[objects], 1)
     start = np.array([s.start for s in objects]) - 1

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,9 @@ from surgplan.planning._kinds import UnionResection
 from surgplan.planning._patient import Patient
 from surgplan.planning._plan import Plan
 from surgplan.planning._prepare import PreparedLiver, prepare
-from surgplan.planning._resection import PlaneResection, Resection
+from surgplan.planning._resection import Resection, takes
 from surgplan.planning._samples import Samples
-from surgplan.planning._search import PlaneSearch, split_tumours
+from surgplan.planning._search import PlaneSearch, splits
 from surgplan.planning._thresholds import Condition, thresholds_of
 from surgplan.planning._verify import clears, must_go
 from surgplan.planning._wedge import WedgeResection
@@ -29,15 +29,19 @@ Progress = Callable[[float, str], None]
 
 _EXTRA_MM = 0.1  # cuts are laid this much wider, so that the margin holds as computed
 _ALIKE = 0.9
+_PLANES = 6
+_MIXED = 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A resection with the name of its idea, and a reason where the idea has one of its own."""
+    """A resection with the name of its idea, a reason of its own, and roughly what it does."""
 
     name: str
     resection: Resection
     why: str = ""
+    flr_percent: float = 0.0
+    area_mm2: float = 0.0
 
 
 def propose(  # noqa: PLR0913 (one call with the words of the command line)
@@ -88,62 +92,91 @@ def propose(  # noqa: PLR0913 (one call with the words of the command line)
     prepared = prepare(label_map)
     samples = Samples.of(prepared)
     tell(0.3, "searching cuts")
-    chosen: list[tuple[Candidate, Assessment]] = []
-    taken: list[npt.NDArray[np.bool_]] = []
-    points = must_go(prepared, margin_mm)
-    for candidate in _candidates(prepared, samples, margin_mm, count, seed):
-        inside = candidate.resection.distance_mm(samples.coarse) < 0
-        if any(_dice(inside, other) > _ALIKE for other in taken):
-            continue
-        if not clears(candidate.resection, points):
-            continue
-        tell(0.4 + 0.6 * len(chosen) / count, f"judging {candidate.name}")
+    minimum = thresholds_of(condition)[0].minimum_percent
+    candidates = _distinct(prepared, samples, margin_mm, seed)
+    wanted = sorted(candidates, key=lambda c: _last(c, candidates, minimum))[:count]  # stable
+    judged = []
+    for number, candidate in enumerate(wanted):
+        tell(0.4 + 0.6 * number / len(wanted), f"judging {candidate.name}")
         assessment = assess_prepared(
             prepared, candidate.resection, margin_mm=margin_mm, condition=condition, patient=patient
         )
-        chosen.append((candidate, assessment))
-        taken.append(inside)
-        if len(chosen) == count:
-            break
-    tell(1.0, f"{len(chosen)} proposals")
-    return _plans(prepared, chosen)
+        judged.append((candidate, assessment))
+    tell(1.0, f"{len(judged)} proposals")
+    return _plans(prepared, judged)
 
 
-def _candidates(
-    prepared: PreparedLiver, samples: Samples, margin_mm: float, count: int, seed: int
+def _distinct(
+    prepared: PreparedLiver, samples: Samples, margin_mm: float, seed: int
+) -> list[Candidate]:
+    """Candidates that clear every tumour and differ from each other, in the order wanted."""
+    points = must_go(prepared, margin_mm)
+    tumour_ml = sum(shape.tumour.volume_ml for shape in prepared.tumours)
+    total_ml = len(samples.coarse) * samples.coarse_mm3 / 1000
+    kept: list[Candidate] = []
+    taken: list[npt.NDArray[np.bool_]] = []
+    for idea in _ideas(prepared, samples, margin_mm + _EXTRA_MM, seed):
+        resected = takes(idea.resection, samples.coarse)
+        if any(_dice(resected, other) > _ALIKE for other in taken):
+            continue
+        if clears(idea.resection, points):
+            remnant_ml = total_ml * (1 - float(resected.mean()))
+            flr_percent = 100 * remnant_ml / max(total_ml - tumour_ml, 1e-9)
+            area_mm2 = samples.area_mm2(resected)
+            kept.append(replace(idea, flr_percent=flr_percent, area_mm2=area_mm2))
+            taken.append(resected)
+    return kept
+
+
+def _last(
+    candidate: Candidate, among: Sequence[Candidate], minimum_percent: float
+) -> tuple[bool, bool]:
+    """What comes after the others: what leaves too little, then what another one beats."""
+    beaten = any(
+        other.flr_percent > candidate.flr_percent and other.area_mm2 < candidate.area_mm2
+        for other in among
+    )
+    return candidate.flr_percent < minimum_percent, beaten
+
+
+def _ideas(
+    prepared: PreparedLiver, samples: Samples, laid_mm: float, seed: int
 ) -> Iterator[Candidate]:
-    """Ideas in the order in which they are wanted, worked out one by one."""
-    if not prepared.tumours:
+    """Resections in the order in which they are wanted."""
+    ids = [shape.tumour.id for shape in prepared.tumours]
+    if not ids:
         for cut in geometric_cuts(prepared, samples):
             yield Candidate(name=cut.name, resection=cut.plane, why=cut.why)
         return
-    laid = margin_mm + _EXTRA_MM
-    ids = [shape.tumour.id for shape in prepared.tumours]
-    everything = tuple(range(len(ids)))
-    wedge = WedgeResection.on(prepared, ids, laid)
+    wedge = WedgeResection.on(prepared, ids, laid_mm)
     yield Candidate(name="wedges" if len(ids) > 1 else "wedge", resection=wedge)
-    search = PlaneSearch(samples=samples, tumours=everything, margin_mm=laid)
-    first = search.best(1, seed)[0]
+    search = PlaneSearch(samples=samples, tumours=tuple(range(len(ids))), margin_mm=laid_mm)
+    sparing = replace(search, sparing=True)
+    mixed = _planes_and_wedges(sparing, wedge, seed)
+    yield from mixed[:1]
     if len(samples.guards):
-        sparing = PlaneSearch(samples=samples, tumours=everything, margin_mm=laid, sparing=True)
-        yield Candidate(name="plane-sparing-hilum-and-cava", resection=sparing.best(1, seed)[0])
-    if len(ids) > 1:
-        yield Candidate(name="plane-and-wedges", resection=_plane_and_wedges(search, wedge, seed))
-    yield Candidate(name="plane", resection=first)
-    for number, plane in enumerate(search.best(count + 3, seed)[1:], start=2):
+        plane = sparing.best(1, seed)[0]
+        yield Candidate(name="plane-sparing-hilum-and-cava", resection=plane)
+    yield from mixed[1:]
+    for number, plane in enumerate(search.best(_PLANES, seed), start=1):
         yield Candidate(name=f"plane-{number}", resection=plane)
 
 
-def _plane_and_wedges(search: PlaneSearch, wedge: WedgeResection, seed: int) -> UnionResection:
-    coarse = search.samples.coarse
-    each = [wedge.only([c.tumour]) for c in wedge.corridors]
-    takes = np.stack([one.distance_mm(coarse) < 0 for one in each], axis=1)
-    direction, tumours = split_tumours(search, takes, seed)
-    plane: PlaneResection = PlaneSearch(
-        samples=search.samples, tumours=tumours, margin_mm=search.margin_mm
-    ).plane(direction)
-    rest = [c.tumour for n, c in enumerate(wedge.corridors) if n not in tumours]
-    return UnionResection(parts=(plane, wedge.only(rest)))
+def _planes_and_wedges(search: PlaneSearch, wedge: WedgeResection, seed: int) -> list[Candidate]:
+    """A plane for some of several tumours and wedges for the others, best first."""
+    if len(search.tumours) < 2:
+        return []
+    samples = search.samples
+    each = [takes(wedge.only([c.tumour]), samples.coarse) for c in wedge.corridors]
+    found = []
+    for number, split in enumerate(splits(search, np.stack(each, axis=1), seed)[:_MIXED], start=1):
+        others = [c.tumour for n, c in enumerate(wedge.corridors) if n not in split.tumours]
+        rest = wedge.only(others)
+        around = replace(search, samples=samples.outside(rest), tumours=split.tumours)
+        plane = around.plane(around.refined(split.direction))
+        union = UnionResection(parts=(plane, rest))
+        found.append(Candidate(name=f"plane-and-wedges-{number}", resection=union))
+    return found
 
 
 def _plans(prepared: PreparedLiver, chosen: list[tuple[Candidate, Assessment]]) -> tuple[Plan, ...]:

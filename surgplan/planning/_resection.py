@@ -33,6 +33,13 @@ class Resection(Protocol):
         """Signed distances ``(n,)`` of LPS points ``(n, 3)``."""
         ...
 
+    def lower(self, points_mm: Points, distance_mm: npt.NDArray[np.float64]) -> None:
+        """Lower given distances ``(n,)`` in place where this resection's are smaller.
+
+        The same as a minimum with `distance_mm`, but free to skip points that stay as they are.
+        """
+        ...
+
     def to_dict(self) -> dict[str, Any]:
         """Everything needed to build it again, with its kind, as JSON values."""
         ...
@@ -99,6 +106,10 @@ class PlaneResection:
         )
         return distance
 
+    def lower(self, points_mm: Points, distance_mm: npt.NDArray[np.float64]) -> None:
+        """Lower given distances ``(n,)`` in place where this plane's are smaller."""
+        np.minimum(distance_mm, self.distance_mm(points_mm), out=distance_mm)
+
     def to_dict(self) -> dict[str, Any]:
         """Kind, point and normal."""
         return {"kind": self.kind, "point_mm": list(self.point_mm), "normal": list(self.normal)}
@@ -130,6 +141,14 @@ class PlaneResection:
                 "controlPoints": [control_point("1", "cut", self.point_mm)],
             }
         ]
+
+
+def takes(resection: Resection, points_mm: Points) -> npt.NDArray[np.bool_]:
+    """Which of ``(n, 3)`` LPS points are resected, ``(n,)``; quicker than their distances."""
+    distance = np.zeros(len(points_mm))
+    resection.lower(points_mm, distance)
+    resected: npt.NDArray[np.bool_] = distance < 0
+    return resected
 
 
 def control_point(number: str, label: str, position_mm: Vector) -> dict[str, Any]:

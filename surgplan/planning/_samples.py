@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 from scipy.spatial import ConvexHull, cKDTree
 
 from surgplan.planning._boundary import Points
 from surgplan.planning._corridor import in_liver
 from surgplan.planning._prepare import PreparedLiver
+from surgplan.planning._resection import Resection, takes
 
 _SCAN_MM = 4.5
 _REFINE_MM = 2.5
@@ -25,8 +27,10 @@ class Samples:
     ----------
     coarse, fine
         ``(n, 3)`` liver, about 4.5 and 2.5 mm apart.
-    coarse_mm3, fine_mm3
-        Volume that each stands for.
+    coarse_mm3
+        Volume that a coarse point stands for.
+    pairs, faces_mm2
+        ``(k, 2)`` neighbours among the coarse points, and ``(k,)`` the area between them.
     hulls
         For each tumour ``(n, 3)``, the corners of the convex hull of its boundary.
     guards
@@ -37,32 +41,70 @@ class Samples:
     coarse: Points
     fine: Points
     coarse_mm3: float
-    fine_mm3: float
+    pairs: npt.NDArray[np.int64]
+    faces_mm2: npt.NDArray[np.float64]
     hulls: tuple[Points, ...]
     guards: Points
 
     @classmethod
     def of(cls, prepared: PreparedLiver) -> Samples:
         """Thin out a case."""
-        coarse, coarse_mm3 = _liver(prepared, _SCAN_MM)
-        fine, fine_mm3 = _liver(prepared, _REFINE_MM)
+        thin, steps, coarse = _liver(prepared, _SCAN_MM)
+        pairs, faces = _neighbours(thin, steps)
         shapes = [shape.boundary.points_mm for shape in prepared.tumours]
         return cls(
             coarse=coarse,
-            fine=fine,
-            coarse_mm3=coarse_mm3,
-            fine_mm3=fine_mm3,
+            fine=_liver(prepared, _REFINE_MM)[2],
+            coarse_mm3=abs(float(np.linalg.det(steps))),
+            pairs=pairs,
+            faces_mm2=faces,
             hulls=tuple(points[ConvexHull(points).vertices] for points in shapes),
             guards=_guards(prepared, coarse),
         )
 
+    def area_mm2(self, resected: npt.NDArray[np.bool_]) -> float:
+        """Roughly the area of a cut, from the coarse points that it takes.
 
-def _liver(prepared: PreparedLiver, spacing_mm: float) -> tuple[Points, float]:
+        The stairs of a voxel surface are 3/2 of the surface itself, on average over directions.
+        """
+        first, second = self.pairs.T
+        return float(self.faces_mm2[resected[first] != resected[second]].sum()) / 1.5
+
+    def outside(self, resection: Resection) -> Samples:
+        """The same case without the liver that a resection takes."""
+        return replace(
+            self,
+            coarse=self.coarse[~takes(resection, self.coarse)],
+            fine=self.fine[~takes(resection, self.fine)],
+        )
+
+
+def _liver(
+    prepared: PreparedLiver, spacing_mm: float
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64], Points]:
+    """The liver on a thinner grid, the steps of that grid (columns, mm), and its points."""
     geometry = prepared.blocks.geometry
     stride = np.maximum(1, np.round(spacing_mm / np.asarray(geometry.spacing_mm))).astype(int)
     thin = prepared.liver[tuple(slice(None, None, int(n)) for n in stride)]
-    points = geometry.to_lps(np.argwhere(thin) * stride)
-    return points, geometry.voxel_volume_mm3 * float(stride.prod())
+    return thin, geometry.affine[:3, :3] * stride, geometry.to_lps(np.argwhere(thin) * stride)
+
+
+def _neighbours(
+    thin: npt.NDArray[np.bool_], steps: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Pairs of face neighbours in the order of `np.argwhere`, and the area between them."""
+    number = np.cumsum(thin).reshape(thin.shape) - 1
+    pairs, faces = [], []
+    for axis in range(3):
+        low = number.take(range(thin.shape[axis] - 1), axis=axis)
+        high = number.take(range(1, thin.shape[axis]), axis=axis)
+        both = thin.take(range(thin.shape[axis] - 1), axis=axis) & thin.take(
+            range(1, thin.shape[axis]), axis=axis
+        )
+        pairs.append(np.stack([low[both], high[both]], axis=1))
+        across = np.delete(steps, axis, axis=1)
+        faces.append(np.full(len(pairs[-1]), np.linalg.norm(np.cross(*across.T))))
+    return np.concatenate(pairs), np.concatenate(faces)
 
 
 def _guards(prepared: PreparedLiver, liver: Points) -> Points:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,6 @@ _APART_DEG = 30.0
 _REFINE_STEPS = 60
 _CLEARANCE_MM = 3.0
 _GUARD_WEIGHT = 5.0
-_SHEET_MM = 4.0
 _AREA_WEIGHT = 1e-5  # 1000 mm2 of cut count as much as 1 % of the liver
 
 Values = npt.NDArray[np.float64]
@@ -57,16 +56,20 @@ class PlaneSearch:
                 chosen.append(number)
             if len(chosen) == count:
                 break
-        return [self.plane(self._refined(directions[number])) for number in chosen]
+        return [self.plane(self.refined(directions[number])) for number in chosen]
 
     def cost(self, direction: Values, liver: Points) -> float:
         """Share of the liver resected, and a price on every vessel that is not spared."""
         start = self.start_mm(direction)
         cost = float((liver @ direction > start).mean())
-        if self.sparing and len(self.samples.guards):
-            met = self.samples.guards @ direction > start - _CLEARANCE_MM
-            cost += _GUARD_WEIGHT * float(met.mean())
-        return cost
+        return cost + self.met(direction, start) if self.sparing else cost
+
+    def met(self, direction: Values, start_mm: float) -> float:
+        """Price of the vessels outside the liver that a plane does not spare."""
+        guards = self.samples.guards
+        if not len(guards):
+            return 0.0
+        return _GUARD_WEIGHT * float((guards @ direction > start_mm - _CLEARANCE_MM).mean())
 
     def start_mm(self, direction: Values) -> float:
         """Where along a direction the resected side begins."""
@@ -84,7 +87,8 @@ class PlaneSearch:
         a, b, c = (float(v) for v in direction)
         return PlaneResection(point_mm=(x, y, z), normal=(a, b, c))
 
-    def _refined(self, direction: Values) -> Values:
+    def refined(self, direction: Values) -> Values:
+        """A direction nearby that costs least."""
         across = np.linalg.svd(direction[None])[2][1:]
 
         def turned(tilt: Values) -> Values:
@@ -112,13 +116,26 @@ def sphere(count: int, seed: int) -> Points:
     return turned
 
 
-def split_tumours(
-    search: PlaneSearch, wedges: npt.NDArray[np.bool_], seed: int
-) -> tuple[Values, tuple[int, ...]]:
-    """Direction of the best plane for some tumours when the others get wedges.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Split:
+    """A plane for some tumours, when the others get wedges.
 
-    Weighs resected liver against the area of the cut, so that a plane is preferred to several
-    wedges where it costs little liver.
+    `direction` ``(3,)``, `tumours` by position, `resected` as a share of the liver, `area_mm2` of
+    the cut, and `cost`: the share with a price on the area and on vessels outside the liver.
+    """
+
+    direction: Values
+    tumours: tuple[int, ...]
+    resected: float
+    area_mm2: float
+    cost: float
+
+
+def splits(search: PlaneSearch, wedges: npt.NDArray[np.bool_], seed: int) -> list[Split]:
+    """For each group of tumours that a plane can clear from the rest, the best such plane.
+
+    The cost weighs resected liver against the area of the cut, so that a plane is preferred to
+    several wedges where it takes little liver.
 
     Parameters
     ----------
@@ -131,25 +148,48 @@ def split_tumours(
 
     Returns
     -------
-    direction, tumours
-        ``(3,)``, and positions of the tumours that the plane clears.
+    list of Split
+        Lowest cost first; those that resect more with a larger cut than another, or than wedges
+        alone, come last.
     """
-    samples = search.samples
-    area = 6 * (samples.coarse_mm3 * wedges.sum(axis=0)) ** (2 / 3)  # as of cubes
-    best: tuple[float, Values, tuple[int, ...]] = (np.inf, np.zeros(3), ())
+    area_mm2 = search.samples.area_mm2(wedges.any(axis=1))
+    alone = (float(wedges.any(axis=1).mean()), area_mm2)
+    best: dict[tuple[int, ...], Split] = {}
     for direction in sphere(_DIRECTIONS // 2, seed):
-        starts = [search.start_of_mm(number, direction) for number in search.tumours]
-        order = np.argsort(-np.asarray(starts), kind="stable")
-        along = samples.coarse @ direction
-        rest = np.logical_or.accumulate(wedges[:, order[::-1]], axis=1)[:, ::-1]
-        for split in _splits(len(order)):
-            start = starts[order[split - 1]]
-            resected = float(((along > start) | rest[:, split]).mean())
-            sheet = samples.coarse_mm3 / _SHEET_MM * float((np.abs(along - start) < 2).sum())
-            cost = resected + _AREA_WEIGHT * (sheet + float(area[order[split:]].sum()))
-            if cost < best[0]:
-                best = cost, direction, tuple(sorted(order[:split].tolist()))
-    return best[1], best[2]
+        for split in _along(search, wedges, direction):
+            known = best.get(split.tumours)
+            if known is None or split.cost < known.cost:
+                best[split.tumours] = split
+    sizes = [alone, *((split.resected, split.area_mm2) for split in best.values())]
+
+    def last(split: Split) -> tuple[bool, float]:
+        beaten = any(r < split.resected and a < split.area_mm2 for r, a in sizes)
+        return beaten, split.cost
+
+    return sorted(best.values(), key=last)
+
+
+def _along(
+    search: PlaneSearch, wedges: npt.NDArray[np.bool_], direction: Values
+) -> Iterator[Split]:
+    """Along one direction, planes behind the first tumour, the first two and so on."""
+    samples = search.samples
+    starts = [search.start_of_mm(number, direction) for number in search.tumours]
+    order = np.argsort(-np.asarray(starts), kind="stable")
+    along = samples.coarse @ direction
+    rest = np.logical_or.accumulate(wedges[:, order[::-1]], axis=1)[:, ::-1]
+    for split in _splits(len(order)):
+        start = starts[order[split - 1]]
+        taken = (along > start) | rest[:, split]
+        resected, area_mm2 = float(taken.mean()), samples.area_mm2(taken)
+        met = search.met(direction, start) if search.sparing else 0.0
+        yield Split(
+            direction=direction,
+            tumours=tuple(sorted(order[:split].tolist())),
+            resected=resected,
+            area_mm2=area_mm2,
+            cost=resected + _AREA_WEIGHT * area_mm2 + met,
+        )
 
 
 def _splits(count: int) -> Sequence[int]:

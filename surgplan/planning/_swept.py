@@ -101,37 +101,40 @@ class SweptTumour:
     def lower_within(self, points_mm: Points, distance: Values) -> None:
         """Lower distances ``(n,)`` in place to those of the points within or above the grid."""
         local = self._local(points_mm)
-        within = np.flatnonzero(
-            (local >= self.low_mm).all(axis=1) & (local[:, 1:] <= self.high_mm[1:]).all(axis=1)
-        )
+        on = local[0] >= self.low_mm[0]
+        for axis in (1, 2):
+            on &= (local[axis] >= self.low_mm[axis]) & (local[axis] <= self.high_mm[axis])
+        within = np.flatnonzero(on)
         if not len(within):
             return
-        index = (local[within] - self.low_mm) / self.step_mm
+        index = (local[:, within] - self.low_mm[:, None]) / self.step_mm
         found = ndimage.map_coordinates(
-            self.field, index.T, order=1, mode="nearest", output=np.float64
+            self.field, index, order=1, mode="nearest", output=np.float64
         )
-        ended = np.maximum(found, local[within, 0] - self.end_mm)
+        ended = np.maximum(found, local[0, within] - self.end_mm)
         distance[within] = np.minimum(distance[within], ended)
 
     def at_least_mm(self, points_mm: Points) -> Values:
         """Lower bounds ``(n,)`` of the distances of points outside the grid; inf within."""
         local = self._local(points_mm)
-        local[:, 0] = np.minimum(local[:, 0], self.high_mm[0])
-        away = np.maximum(np.maximum(self.low_mm - local, local - self.high_mm), 0.0)
-        bound = np.linalg.norm(away, axis=1)
+        local[0] = np.minimum(local[0], self.high_mm[0])
+        low, high = self.low_mm[:, None], self.high_mm[:, None]
+        away = np.maximum(np.maximum(low - local, local - high), 0.0)
+        bound: Values = np.linalg.norm(away, axis=0)
         bound[bound == 0] = np.inf
         return bound
 
     def search_mm(self, points_mm: Points) -> Values:
         """Distances ``(n,)`` of points outside the grid, by search over the cut."""
         local = self._local(points_mm)
-        along = local[:, 0].copy()
-        local[:, 0] = np.minimum(along, self.high_mm[0])
-        distance: Values = np.maximum(self.sheet.query(local)[0], along - self.end_mm)
+        along = local[0].copy()
+        local[0] = np.minimum(along, self.high_mm[0])
+        distance: Values = np.maximum(self.sheet.query(local.T)[0], along - self.end_mm)
         return distance
 
     def _local(self, points_mm: Points) -> Points:
-        local: Points = (points_mm - self.centre_mm) @ self.axes.T
+        """Points in the local frame, ``(3, n)``."""
+        local: Points = self.axes @ (points_mm - np.asarray(self.centre_mm)).T
         return local
 
 
@@ -140,7 +143,8 @@ def _axes(direction: Vector) -> npt.NDArray[np.float64]:
     helper = np.eye(3)[int(np.argmin(np.abs(along)))]
     across = np.cross(along, helper)
     across /= np.linalg.norm(across)
-    return np.stack([along, across, np.cross(along, across)])
+    axes: npt.NDArray[np.float64] = np.stack([along, across, np.cross(along, across)])
+    return axes
 
 
 def _distance(
@@ -156,7 +160,7 @@ def _distance(
     body[at[:, 0], at[:, 1], at[:, 2]] = True
     image = sitk.GetImageFromArray(body.astype(np.uint8))
     steps = sitk.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=False)
-    distance = sitk.GetArrayFromImage(steps).astype(np.float64) * step_mm
+    distance: Values = sitk.GetArrayFromImage(steps).astype(np.float64) * step_mm
     ask = np.abs(distance - margin_mm) <= _BAND_STEPS * step_mm
     distance[ask] = cKDTree(surface).query(nodes[ask.ravel()])[0]
     distance[ask & inside] *= -1

@@ -7,7 +7,7 @@ import numpy as np
 from surgplan.planning._boundary import Points
 from surgplan.planning._corridor import in_liver
 from surgplan.planning._prepare import PreparedLiver
-from surgplan.planning._resection import Resection
+from surgplan.planning._resection import Resection, takes
 from surgplan.volume import Geometry, distance_outside_mm
 
 
@@ -36,4 +36,4 @@ def must_go(prepared: PreparedLiver, margin_mm: float) -> Points:
 
 def clears(resection: Resection, points_mm: Points) -> bool:
     """Whether every point lies on the resected side."""
-    return not len(points_mm) or bool((resection.distance_mm(points_mm) <= 0).all())
+    return bool(takes(resection, points_mm).all())

@@ -105,14 +105,18 @@ class WedgeResection:
 
         Within about 0.05 mm near the cut and outside; deep inside within half a millimetre.
         """
-        points = np.asarray(points_mm, dtype=np.float64)
-        distance = np.full(len(points), np.inf)
-        for swept in self.swept:
-            swept.lower_within(points, distance)
-        far = np.flatnonzero(distance > PAD_MM)  # only there may a grid that ends nearby matter
-        if len(far):
-            distance[far] = self._far_mm(points[far], distance[far])
+        distance = np.full(len(points_mm), np.inf)
+        self.lower(points_mm, distance)
         return distance
+
+    def lower(self, points_mm: Points, distance_mm: npt.NDArray[np.float64]) -> None:
+        """Lower given distances ``(n,)`` in place where a wedge's are smaller."""
+        points = np.asarray(points_mm, dtype=np.float64)
+        for swept in self.swept:
+            swept.lower_within(points, distance_mm)
+        far = np.flatnonzero(distance_mm > PAD_MM)  # only there can what lies off the grids matter
+        if len(far):
+            distance_mm[far] = self._far_mm(points[far], distance_mm[far])
 
     def _far_mm(self, points: Points, distance: npt.NDArray[np.float64]) -> Points:
         """Distances of points away from the cut: nearest grid first, so that few are searched."""

@@ -14,19 +14,17 @@ def why_of(
     resection: Resection, idea: str, assessment: Assessment, among: Sequence[Assessment]
 ) -> str:
     """What the cut is, what it keeps, and what sets it apart from the other proposals."""
-    words = [idea or _idea(resection, assessment)]
-    words.append(
-        f"keeps {assessment.remnant_functional_ml:.0f} ml, "
-        f"{assessment.flr_percent:.0f} % of the measured functional liver"
+    kept = (
+        f"{assessment.remnant_functional_ml:.0f} ml, {assessment.flr_percent:.0f} % of the "
+        "measured functional liver, stay"
     )
-    apart = _apart(assessment, among)
-    text = ", ".join([*words, *apart])
-    return f"{text}; {_vessels(assessment)}."
+    apart = "".join(f", {words}" for words in _apart(assessment, among))
+    return f"{idea or _idea(resection, assessment)}: {kept}{apart}. {_vessels(assessment)}."
 
 
 def _idea(resection: Resection, assessment: Assessment) -> str:
     count = len(assessment.tumours)
-    what = "the tumour" if count == 1 else f"all {count} tumours"
+    what = {1: "the tumour", 2: "both tumours"}.get(count, f"all {count} tumours")
     if isinstance(resection, WedgeResection):
         pieces = "A wedge" if count == 1 else "Wedges"
         return f"{pieces} around {what}, open to the nearest surface of the liver"
@@ -44,16 +42,16 @@ def _apart(assessment: Assessment, among: Sequence[Assessment]) -> list[str]:
     if assessment.flr_percent >= max(a.flr_percent for a in among):
         words.append("the most of these proposals")
     if assessment.cut_area_mm2 <= min(a.cut_area_mm2 for a in among):
-        words.append("with the smallest cut surface")
+        words.append("with the smallest cut")
     return words
 
 
 def _vessels(assessment: Assessment) -> str:
     crossed = [s.name for s in assessment.structures if s.crossed]
     if crossed:
-        return f"crosses the {' and the '.join(crossed)}"
+        return f"The cut crosses the {' and the '.join(crossed)}"
     near = [s for s in assessment.structures if s.distance_mm is not None]
     if not near:
-        return "no vessels are known"
+        return "No vessels are known"
     closest = min(near, key=lambda s: s.distance_mm or 0.0)
-    return f"stays {closest.distance_mm:.0f} mm or more from the {closest.name}"
+    return f"The cut stays {closest.distance_mm:.0f} mm or more from the {closest.name}"
