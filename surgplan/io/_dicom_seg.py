@@ -10,10 +10,11 @@ import highdicom as hd
 import numpy as np
 import numpy.typing as npt
 import pydicom
+from pydicom.uid import UID
 
-from surgplan.errors import CorruptFileError, GeometryError, LabelError, UnsupportedImageError
+from surgplan.errors import GeometryError, LabelError, UnsupportedImageError
 from surgplan.io._dicom_parse import parse, reading_dicom
-from surgplan.io._dicom_seg_frames import plain
+from surgplan.io._dicom_seg_frames import READABLE_SYNTAXES, plain
 from surgplan.io._guard import check_declared
 from surgplan.io._label_codes import Concept, segment_of
 from surgplan.io._label_file import LabelFile, LabelPart
@@ -21,6 +22,8 @@ from surgplan.io._stored import grid
 
 _KINDS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 _HEADER = ("SOPClassUID", "SegmentationType", "Rows", "Columns", "NumberOfFrames", "BitsAllocated")
+
+_WAY_OUT = "convert it to uncompressed DICOM, for example with gdcmconv --raw"
 
 
 def load_dicom_seg(path: Path) -> LabelFile:
@@ -43,6 +46,12 @@ def load_dicom_seg(path: Path) -> LabelFile:
     if header.get("SOPClassUID") not in _KINDS:
         msg = f"{path.name} is DICOM but no segmentation; give the SEG object of the study"
         raise UnsupportedImageError(msg)
+    syntax = header.file_meta.get("TransferSyntaxUID")
+    if syntax not in READABLE_SYNTAXES:
+        msg = (
+            f"no decoder for {UID(syntax or '').name or 'its encoding'} in {path.name}; {_WAY_OUT}"
+        )
+        raise UnsupportedImageError(msg)
     if header.get("SegmentationType") not in ("BINARY", "LABELMAP"):
         msg = (
             f"{path.name} is a fractional segmentation, whose structures have no sharp end; "
@@ -56,11 +65,12 @@ def load_dicom_seg(path: Path) -> LabelFile:
         dataset = plain(pydicom.dcmread(path), path.name)
         segmentation = hd.seg.Segmentation.from_dataset(dataset, copy=False)
         parts = _parts(segmentation)
-    return _placed(segmentation, parts, path.name)
+    return _placed(segmentation, parts, path)
 
 
-def _placed(segmentation: Any, parts: list[LabelPart], name: str) -> LabelFile:
+def _placed(segmentation: Any, parts: list[LabelPart], path: Path) -> LabelFile:
     """The file with its grid; one layer where segments are apart, else one layer each."""
+    name = path.name
     try:
         geometry = segmentation.get_volume_geometry()
     except ValueError as e:
@@ -81,23 +91,20 @@ def _placed(segmentation: Any, parts: list[LabelPart], name: str) -> LabelFile:
     return LabelFile(
         name=name,
         geometry=grid(geometry.spatial_shape, affine, name),
-        layers=_layers(segmentation, parts, name, flip=flip, apart=overlapping),
+        layers=_layers(segmentation, parts, path, flip=flip, apart=overlapping),
         parts=tuple(layered if overlapping else parts),
     )
 
 
 def _layers(
-    segmentation: Any, parts: list[LabelPart], name: str, *, flip: bool, apart: bool
+    segmentation: Any, parts: list[LabelPart], path: Path, *, flip: bool, apart: bool
 ) -> Iterator[npt.NDArray[Any]]:
     wanted = [[p.numbers[0]] for p in parts] if apart else [[p.numbers[0] for p in parts]]
     for numbers in wanted:
-        try:
+        with reading_dicom(path):
             volume = segmentation.get_volume(
                 segment_numbers=numbers, combine_segments=True, relabel=apart
             )
-        except (ValueError, RuntimeError) as e:
-            msg = f"{name} cannot be decoded ({e}); export it uncompressed"
-            raise CorruptFileError(msg) from e
         array = volume.array.astype(np.uint16, copy=False)
         yield array[::-1] if flip else array
 

@@ -9,12 +9,32 @@ from typing import Any
 import numpy as np
 from pydicom import Dataset
 from pydicom.encaps import generate_frames
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, RLELossless
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
+)
 
 from surgplan.errors import CorruptFileError
 
 DEFLATED_FRAMES = "1.2.840.10008.1.2.8.1"
 """Deflated Image Frame Compression (DICOM supplement 244)."""
+
+READABLE_SYNTAXES = (
+    ImplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    RLELossless,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    DEFLATED_FRAMES,
+)
+"""A segmentation in a lossy encoding would not be the one that was drawn."""
 
 
 def plain(dataset: Dataset, name: str) -> Any:

@@ -207,6 +207,17 @@ def test_a_scan_is_no_segmentation(tmp_path):
         read_label_map(tmp_path / "a.dcm")
 
 
+def test_an_encoding_without_decoder_is_refused_by_its_name(tmp_path):
+    path = seg_file(tmp_path / "a.dcm", masks(LIVER_BOX), [description(1, "L", LIVER_CODE)])
+    ds = pydicom.dcmread(path)
+    ds.PixelData = pydicom.encaps.encapsulate([b"\0\0"] * int(ds.NumberOfFrames))
+    ds["PixelData"].is_undefined_length = True
+    ds.file_meta.TransferSyntaxUID = pydicom.uid.JPEGBaseline8Bit
+    ds.save_as(tmp_path / "b.dcm")
+    with pytest.raises(UnsupportedImageError, match="no decoder for JPEG Baseline"):
+        read_label_map(tmp_path / "b.dcm")
+
+
 def test_a_file_cut_short_is_refused_wherever_it_is_cut(tmp_path):
     path = seg_file(tmp_path / "a.dcm", masks(LIVER_BOX), [description(1, "L", LIVER_CODE)])
     raw = path.read_bytes()

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from surgplan import NOT_A_MEDICAL_DEVICE
 from surgplan.errors import (
     CorruptFileError,
     GeometryError,
@@ -122,7 +123,7 @@ def test_our_files_carry_both_codes_millimetres_and_the_notice(tmp_path):
     header = nib.load(tmp_path / "a.nii.gz").header
     assert (int(header["sform_code"]), int(header["qform_code"])) == (1, 1)
     assert header.get_xyzt_units()[0] == "mm"
-    assert b"ot a medical device" in bytes(header["descrip"])
+    assert NOT_A_MEDICAL_DEVICE.encode() in bytes(header["descrip"])
 
 
 def test_the_same_scan_is_the_same_bytes(tmp_path):
