@@ -43,7 +43,7 @@ view: install
 	$(BIN)/surgplan view $(CASE)
 
 bench: install
-	@set -e; for file in benchmarks/bench_*.py; do \
+	@set -e; for file in $(wildcard benchmarks/bench_*.py); do \
 		echo "== $$file"; $(BIN)/python "$$file"; \
 	done
 
