@@ -103,8 +103,10 @@ def write_dicom_series(
     shared = _shared(series)
     with _whole_folder(Path(folder)) as temporary:
         for index in range(volume.geometry.shape[0]):
-            path = temporary / f"slice_{index + 1:04d}.dcm"
-            _file(series, shared, index).save_as(path, enforce_file_format=True)
+            with (temporary / f"slice_{index + 1:04d}.dcm").open("wb") as file:
+                _file(series, shared, index).save_as(file, enforce_file_format=True)
+                file.flush()
+                os.fsync(file.fileno())
 
 
 def _stored(volume: Volume) -> tuple[npt.NDArray[np.int16], float, float]:

@@ -208,7 +208,7 @@ def _readable(series: Series) -> Series:
         raise UnsupportedImageError(msg)
     if series.kind == "too few slices":
         count = len(series.slices)
-        msg = f"a volume has at least {MIN_SLICES} slices, {name} is one of {count}"
+        msg = f"a volume has at least {MIN_SLICES} slices, got {count} ({name})"
         msg += "; give the folder of the whole series"
         raise UnsupportedImageError(msg)
     return series

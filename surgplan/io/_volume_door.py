@@ -72,6 +72,19 @@ def read_volume(
     -----
     The grid comes from ImagePositionPatient, ImageOrientationPatient and PixelSpacing alone
     (PS3.3 C.7.6.2); slice thickness and the order of instance numbers are not asked.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from surgplan.io import write_dicom_series
+    >>> grid = Geometry.from_spacing(shape=(3, 4, 5), spacing_mm=(2.0, 0.7, 0.7))
+    >>> ramp = np.arange(-60, 0, dtype=np.int16).reshape(grid.shape)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     scan = Volume(array=ramp, geometry=grid, modality="CT")
+    ...     write_dicom_series(scan, Path(folder) / "series")
+    ...     found = read_volume(Path(folder) / "series")
+    >>> found.geometry.matches(grid), found.fingerprint() == scan.fingerprint()
+    (True, True)
     """
     path = Path(path)
     if not _is_dicom(path):

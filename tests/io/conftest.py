@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.uid import (
@@ -75,9 +76,7 @@ def pixels(dataset: Dataset, stored: npt.NDArray[np.integer]) -> None:
     dataset["PixelData"] = pixel_element(stored.astype(stored.dtype.newbyteorder("<")).tobytes())
 
 
-def pixel_element(content: bytes) -> object:
-    from pydicom.dataelem import DataElement
-
+def pixel_element(content: bytes) -> DataElement:
     return DataElement(0x7FE00010, "OW", content)
 
 

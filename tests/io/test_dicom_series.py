@@ -128,6 +128,9 @@ def test_a_reformatted_volume_is_never_chosen_beside_another(maker: Any) -> None
     with pytest.raises(SeveralSeriesError, match="derived volume"):
         read_volume(beside)
     assert read_volume(beside, series="1.2.5").identity == "1.2.5"
+    with_original = maker.save([*derived, *maker.slices()], "original")
+    with pytest.raises(SeveralSeriesError, match="2 series"):
+        read_volume(with_original)
 
 
 @pytest.mark.parametrize("series", [None, "1.2.8"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import highdicom
 import numpy as np
@@ -162,10 +162,10 @@ def test_a_folder_appears_whole_or_not_at_all(
 ) -> None:
     saved = pydicom.FileDataset.save_as
 
-    def full_disk(self: pydicom.FileDataset, path: Path, **options: Any) -> None:
-        if path.name == "slice_0004.dcm":
+    def full_disk(self: pydicom.FileDataset, file: BinaryIO, **options: Any) -> None:
+        if file.name.endswith("slice_0004.dcm"):
             raise OSError(28, "No space left on device")
-        saved(self, path, **options)
+        saved(self, file, **options)
 
     monkeypatch.setattr(pydicom.FileDataset, "save_as", full_disk)
     with pytest.raises(OutputError, match="No space left"):
