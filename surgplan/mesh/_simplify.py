@@ -8,8 +8,10 @@ import fast_simplification
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
+from vtkmodules.vtkFiltersCore import vtkQuadricDecimation
 
 from surgplan.errors import UsageError
+from surgplan.mesh._polydata import from_polydata, to_polydata
 from surgplan.mesh._surface import Surface
 from surgplan.mesh._topology import piece_of_points, torn_points
 
@@ -83,12 +85,28 @@ def _simpler_piece(piece: Surface, share: float) -> Surface:
     wanted = max(_LEAST_PIECE, round(len(piece.triangles) * share))
     step = _STEP
     while len(piece.triangles) > wanted and step > _LEAST_STEP:
-        simpler = _decimate_whole(piece, max(wanted, round(len(piece.triangles) / step)))
-        if simpler is None or len(simpler.triangles) >= len(piece.triangles):
-            step **= 0.5
+        target = max(wanted, round(len(piece.triangles) / step))
+        for decimate in (_decimate_whole, _decimate_in_order):
+            simpler = decimate(piece, target)
+            if simpler is not None and len(simpler.triangles) < len(piece.triangles):
+                piece = simpler
+                break
         else:
-            piece = simpler
+            step **= 0.5
     return piece
+
+
+def _decimate_in_order(piece: Surface, triangles: int) -> Surface | None:
+    """Decimated with the cheapest edge always first; None if it tears.
+
+    Several times slower than `fast_simplification`, but goes on where that stops: on flat caps.
+    """
+    ordered = vtkQuadricDecimation()
+    ordered.SetInputData(to_polydata(piece))
+    ordered.SetTargetReduction(1 - triangles / len(piece.triangles))
+    ordered.Update()
+    simpler = from_polydata(ordered.GetOutput(), piece.segment)
+    return simpler if simpler.is_closed or not piece.is_closed else None
 
 
 def _decimate_whole(piece: Surface, triangles: int) -> Surface | None:
