@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +26,7 @@ NOT_REGISTERED = (
 def facts_of(report: ReportInput, created: datetime) -> dict[str, Any]:
     """Values for JSON: numbers unrounded, LPS millimetres, millilitres."""
     geometry = report.volume.geometry
+    confidence = mean_confidence(report)
     return {
         "schema": SCHEMA,
         "not_a_medical_device": NOT_A_MEDICAL_DEVICE,
@@ -44,16 +46,15 @@ def facts_of(report: ReportInput, created: datetime) -> dict[str, Any]:
         },
         "labels": {"fingerprint": report.label_map.fingerprint()},
         "whole_liver_ml": float(report.whole_liver.sum()) * geometry.voxel_volume_mm3 / 1000,
-        "structures": _structures(report),
+        "structures": _structures(report, confidence),
         "plans": [plan_facts(plan) for plan in report.plans],
-        "warnings": warnings_of(report),
+        "warnings": warnings_of(report, confidence),
         "provenance": dict(report.provenance),
     }
 
 
-def _structures(report: ReportInput) -> list[dict[str, Any]]:
+def _structures(report: ReportInput, confidence: Mapping[str, float]) -> list[dict[str, Any]]:
     counts = report.label_map.counts()
-    confidence = mean_confidence(report)
     voxel_ml = report.label_map.geometry.voxel_volume_mm3 / 1000
     return [
         {

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from surgplan.report import _tables
 from surgplan.report._colours import CUT, LIVER_OUTLINE, REMNANT, RESECTED, hex_colour
 from surgplan.report._pictures import Pictures
-from surgplan.report._table import mm, percent
+from surgplan.report._table import SIGNS, mm, percent
 
 
 def page(facts: Mapping[str, Any], pictures: Pictures) -> str:
@@ -21,6 +21,7 @@ def page(facts: Mapping[str, Any], pictures: Pictures) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"mm": mm, "percent": percent}
+    environment.globals |= {"signs": SIGNS, "standing_marks": _tables.STANDING_MARKS}
     return environment.from_string(_text("report.html.j2")).render(
         facts=facts,
         pictures=pictures,

@@ -12,7 +12,15 @@ from surgplan.report._cut import LiverInside
 from surgplan.report._input import ReportInput
 from surgplan.report._offscreen import draw_views
 from surgplan.report._picture import Picture
-from surgplan.report._scenes import FROM_BELOW, FROM_FRONT, Scene, overview, planned, remaining
+from surgplan.report._scenes import (
+    FROM_BELOW,
+    FROM_FRONT,
+    CutScene,
+    Scene,
+    overview,
+    planned,
+    remaining,
+)
 from surgplan.report._slice_picture import SliceStack, slice_picture
 from surgplan.report._slices import DISPLAY_AXES
 from surgplan.report._table import ml, mm, point
@@ -141,15 +149,14 @@ def _views(report: ReportInput, stack: SliceStack) -> tuple[list[_Titled], list[
 
 
 def _plan_views(scene: Scene, plan: Plan) -> Iterator[_Titled]:
-    distance = plan.resection.distance_mm
-    sheet = scene.sheet(distance)
+    cut = CutScene.of(scene, plan.resection.distance_mm)
     yield _Titled(
-        view=planned(scene, distance, sheet),
+        view=planned(cut),
         alt=f"Plan {plan.name}: remnant brown, resected part grey-blue, cut magenta.",
         caption="The resection in place, seen from the front.",
     )
-    if sheet is not None:
-        view = remaining(scene, distance, sheet)
+    if cut.sheet is not None:
+        view = remaining(cut, cut.sheet)
         side = direction_words(view.camera.towards)
         yield _Titled(
             view=view,

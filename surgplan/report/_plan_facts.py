@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 from surgplan.planning import Assessment, Plan, StructureDistance, TumourMargin
+
+Standing = Literal["feasible", "feasible with flags", "not feasible"]
 
 
 def plan_facts(plan: Plan) -> dict[str, Any]:
@@ -13,10 +15,11 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
     assessment = plan.assessment
     return {
         "name": plan.name,
+        "title": plan.name.replace("-", " ").capitalize(),
         "why": plan.why,
         "version": plan.version,
         "resection": plan.resection.to_dict(),
-        "feasible": is_feasible(assessment),
+        "standing": standing_of(assessment),
         "verdict": verdict_of(assessment),
         "smallest_margin_mm": assessment.smallest_margin_mm,
         "smallest_margin_of": _smallest_margin_of(assessment),
@@ -38,22 +41,25 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
     }
 
 
-def is_feasible(assessment: Assessment) -> bool:
-    """Whether every tumour is cleared and every threshold of the remnant reached."""
-    return assessment.clears_tumours and assessment.keeps_enough_liver
+def standing_of(assessment: Assessment) -> Standing:
+    """Whether the numbers hold: tumours cleared, thresholds reached, and nothing to read first."""
+    if not (assessment.clears_tumours and assessment.keeps_enough_liver):
+        return "not feasible"
+    return "feasible with flags" if assessment.flags else "feasible"
 
 
 def verdict_of(assessment: Assessment) -> str:
     """The one line read first."""
-    if is_feasible(assessment):
-        cleared = "clears every tumour and " if assessment.tumours else ""
-        return f"Feasible by the numbers: {cleared}keeps enough liver"
     reasons = []
     if not assessment.clears_tumours:
         reasons.append(f"a tumour is not cleared by {assessment.margin_mm:g} mm")
     if not assessment.keeps_enough_liver:
         reasons.append("too little liver remains")
-    return "Not feasible by the numbers: " + " and ".join(reasons)
+    if reasons:
+        return "Not feasible by the numbers: " + " and ".join(reasons)
+    cleared = "clears every tumour and " if assessment.tumours else ""
+    flags = ", but read the flags" if assessment.flags else ""
+    return f"Feasible by the numbers: {cleared}keeps enough liver{flags}"
 
 
 def _smallest_margin_of(assessment: Assessment) -> str:

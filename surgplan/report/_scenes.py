@@ -35,6 +35,7 @@ _LESIONS = (LIVER_TUMOUR, LIVER_CYST)
 _GLASS = 0.16
 _GHOST = 0.3  # vessels of the resected part
 _SHEET = 0.4
+_OUTSIDE = -10.0  # turns the half voxel step of `LiverInside` into about millimetres outwards
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,9 +57,50 @@ class Scene:
         chosen = self.of(LIVER) or list(self.surfaces)
         return np.concatenate([s.points for s in chosen])
 
-    def sheet(self, distance_mm: Distance) -> Sheet | None:
-        """The cut through the liver; None where the resection does not reach it."""
-        return cut_sheet(distance_mm, self.inside, self.framed_mm)
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CutScene:
+    """A scene with one resection.
+
+    Attributes
+    ----------
+    scene
+        The anatomy.
+    sides
+        For each surface of the scene the signed distances of its points.
+    sheet
+        The cut through the liver; None where the resection does not reach it.
+    """
+
+    scene: Scene
+    sides: tuple[npt.NDArray[np.float64], ...]
+    sheet: Sheet | None
+
+    @classmethod
+    def of(cls, scene: Scene, distance_mm: Distance) -> CutScene:
+        """Evaluate a resection on a scene."""
+        return cls(
+            scene=scene,
+            sides=tuple(distance_mm(s.points) for s in scene.surfaces),
+            sheet=cut_sheet(distance_mm, scene.inside, scene.framed_mm),
+        )
+
+    def whole(self, *wanted: Segment) -> list[tuple[Surface, npt.NDArray[np.float64]]]:
+        """Surfaces of the structures, each with the signed distances of its points."""
+        codes = {segment.code for segment in wanted}
+        pairs = zip(self.scene.surfaces, self.sides, strict=True)
+        return [(surface, side) for surface, side in pairs if surface.segment.code in codes]
+
+    def split(self, *wanted: Segment) -> list[tuple[Surface, npt.NDArray[np.float64]]]:
+        """Surfaces of the structures, each with what is positive on the part that stays.
+
+        Vessels are cut within the liver only: outside it the resection takes nothing.
+        """
+        inside = self.scene.inside
+        return [
+            (surface, np.maximum(side, _OUTSIDE * inside(surface.points)))
+            for surface, side in self.whole(*wanted)
+        ]
 
 
 def overview(scene: Scene, direction: npt.NDArray[np.float64]) -> View:
@@ -68,47 +110,35 @@ def overview(scene: Scene, direction: npt.NDArray[np.float64]) -> View:
     return _view(scene, direction, layers)
 
 
-def planned(scene: Scene, distance_mm: Distance, sheet: Sheet | None) -> View:
+def planned(cut: CutScene) -> View:
     """From the front: remnant and resected part in two colours, and the cut between them."""
-    layers = [_layer(s) for s in scene.of(*_LESIONS)]
-    for surface in scene.of(*_VESSELS):
-        stays = _outside_cut(surface, scene.inside, distance_mm)
+    layers = [_layer(s) for s in cut.scene.of(*_LESIONS)]
+    for surface, stays in cut.split(*_VESSELS):
         layers += [_layer(surface, keep=stays), _layer(surface, opacity=_GHOST, keep=-stays)]
-    for surface in scene.of(LIVER):
-        side = distance_mm(surface.points)
+    for surface, side in cut.whole(LIVER):
         layers.append(_layer(surface, colour=REMNANT, opacity=_GLASS, keep=side))
         layers.append(_layer(surface, colour=RESECTED, opacity=2 * _GLASS, keep=-side))
-    if sheet is not None:
-        layers.append(replace(_sheet_layer(sheet), colour=CUT, opacity=_SHEET))
-    return _view(scene, FROM_FRONT, layers)
+    if cut.sheet is not None:
+        layers.append(replace(_sheet_layer(cut.sheet), colour=CUT, opacity=_SHEET))
+    return _view(cut.scene, FROM_FRONT, layers)
 
 
-def remaining(scene: Scene, distance_mm: Distance, sheet: Sheet) -> View:
+def remaining(cut: CutScene, sheet: Sheet) -> View:
     """The liver after the resection, seen from where the resected part was.
 
     The cut face shows the vessels that it meets in their colours.
     """
-    layers = [
-        _layer(s, keep=_outside_cut(s, scene.inside, distance_mm)) for s in scene.of(*_VESSELS)
-    ]
-    layers += [_layer(s, keep=distance_mm(s.points)) for s in scene.of(*_LESIONS)]
-    layers += [_layer(s, keep=distance_mm(s.points), opacity=0.5) for s in scene.of(LIVER)]
-    layers.append(replace(_sheet_layer(sheet), colour=_face_colours(sheet, scene.label_map)))
+    layers = [_layer(s, keep=stays) for s, stays in cut.split(*_VESSELS)]
+    layers += [_layer(s, keep=side) for s, side in cut.whole(*_LESIONS)]
+    layers += [_layer(s, keep=side, opacity=0.5) for s, side in cut.whole(LIVER)]
+    layers.append(replace(_sheet_layer(sheet), colour=_face_colours(sheet, cut.scene.label_map)))
     direction = sheet.towards_resected
-    return _view(scene, direction if np.linalg.norm(direction) > 0 else FROM_FRONT, layers)
+    return _view(cut.scene, direction if np.linalg.norm(direction) > 0 else FROM_FRONT, layers)
 
 
 def _view(scene: Scene, direction: npt.NDArray[np.float64], layers: Sequence[Layer]) -> View:
     camera = look_from(direction, scene.framed_mm, size=SIZE)
     return View(camera=camera, layers=tuple(layers))
-
-
-def _outside_cut(
-    surface: Surface, inside: LiverInside, distance_mm: Distance
-) -> npt.NDArray[np.float64]:
-    """Positive on what stays: the remnant's side, and everything outside the liver."""
-    outside_mm = -10.0 * inside(surface.points)
-    return np.maximum(distance_mm(surface.points), outside_mm)
 
 
 def _face_colours(sheet: Sheet, label_map: LabelMap) -> npt.NDArray[np.uint8]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from scipy import ndimage
 
 from surgplan.report._colours import CUT, LIVER_OUTLINE, hex_colour, on_dark
 from surgplan.report._picture import (
@@ -133,8 +134,9 @@ def _draw(axes: Axes, plane: Plane, stack: SliceStack, cut: Distance | None) -> 
 
 
 def _draw_cut(axes: Axes, plane: Plane, liver: npt.NDArray[np.bool_], cut: Distance) -> None:
-    points = plane.points_mm()
-    values = cut(points.reshape(-1, 3)).reshape(points.shape[:2])
+    near = ndimage.binary_dilation(liver, iterations=2)
+    values = np.full(liver.shape, np.nan)
+    values[near] = cut(plane.points_mm()[near])
     tint = np.zeros((*values.shape, 4))
     tint[..., :3] = np.asarray(CUT) / 255
     tint[..., 3] = _TINT * ((values < 0) & liver)

@@ -8,6 +8,9 @@ from typing import Literal
 
 NOT_KNOWN = "–"
 
+Mark = Literal["yes", "care", "no"]
+SIGNS: dict[Mark, str] = {"yes": "✓", "care": "!", "no": "✗"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
@@ -18,7 +21,8 @@ class Cell:
     text
         As it is read.
     mark
-        Whether it says that something holds, or does not; shown by a sign, not by colour alone.
+        Whether it says that something holds, needs care, or does not; shown by a sign, not by
+        colour alone.
     swatch
         CSS colour of a small square before the text.
     small
@@ -26,7 +30,7 @@ class Cell:
     """
 
     text: str
-    mark: Literal["yes", "no"] | None = None
+    mark: Mark | None = None
     swatch: str | None = None
     small: bool = False
 

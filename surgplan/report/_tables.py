@@ -8,6 +8,7 @@ from typing import Any
 from surgplan.report._table import (
     NOT_KNOWN,
     Cell,
+    Mark,
     Table,
     area,
     centimetres2,
@@ -23,6 +24,13 @@ Facts = Mapping[str, Any]
 
 _REMNANT = "future liver remnant"
 
+STANDING_MARKS: dict[str, Mark] = {
+    "feasible": "yes",
+    "feasible with flags": "care",
+    "not feasible": "no",
+}
+"""How each standing of a plan is marked."""
+
 
 def plan_tables(plan: Facts) -> list[Table]:
     """Tumours, remnant, volumes and vessels of one plan."""
@@ -34,7 +42,7 @@ def comparison(plans: list[Facts]) -> Table:
     """All plans side by side."""
     return table(
         "All plans side by side",
-        ["", *(f">{plan['name']}" for plan in plans)],
+        ["", *(f">{plan['title']}" for plan in plans)],
         [
             ["by the numbers", *(_feasible(p) for p in plans)],
             ["smallest margin", *(mm(p["smallest_margin_mm"]) for p in plans)],
@@ -113,7 +121,7 @@ def _tumours(plan: Facts) -> Table:
 def _remnant(plan: Facts) -> Table:
     return table(
         f"Future liver remnant against thresholds (condition of the liver: {plan['condition']})",
-        ["Remnant, % ...", ">Remnant", ">Minimum", "Enough", "Source of the minimum"],
+        ["Remnant", ">Share", ">Minimum", "Enough", "Source of the minimum"],
         [
             [
                 check["name"],
@@ -164,7 +172,7 @@ def _structures_met(plan: Facts) -> Table:
 
 
 def _feasible(plan: Facts) -> Cell:
-    return verdict(holds=plan["feasible"], yes="feasible", no="not feasible")
+    return Cell(text=plan["standing"], mark=STANDING_MARKS[plan["standing"]])
 
 
 def _cleared(plan: Facts) -> str:
@@ -208,7 +216,9 @@ def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
             continue
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{name}.")
+        elif isinstance(value, list | tuple) and any(isinstance(v, Mapping) for v in value):
+            yield from _flat({str(n): v for n, v in enumerate(value, start=1)}, f"{prefix}{name}.")
         elif isinstance(value, list | tuple):
-            yield prefix + name, ", ".join(str(v) for v in value)
+            yield prefix + name, ", ".join(str(v) for v in value) or NOT_KNOWN
         else:
             yield prefix + name, NOT_KNOWN if value is None else str(value)

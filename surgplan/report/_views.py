@@ -91,7 +91,7 @@ def look_from(
     size: tuple[int, int],
     border: float = 0.12,
 ) -> Camera:
-    """Camera that sees all points from one side, superior (or, from there, anterior) up.
+    """Camera that sees all points from one side, up as when tipping over from the front.
 
     Parameters
     ----------
@@ -110,7 +110,8 @@ def look_from(
         msg = f"a camera needs a direction and points to see, got {direction} and {len(points_mm)}"
         raise UsageError(msg)
     towards = towards / length
-    upwards = np.array([0.0, 0.0, 1.0] if abs(towards[2]) < 0.9 else [0.0, -1.0, 0.0])
+    # tipping the view over from the front keeps the patient's right on the left
+    upwards = np.array([0.0, 0.0, 1.0] if abs(towards[2]) < 0.9 else [0.0, np.sign(towards[2]), 0])
     up = upwards - (upwards @ towards) * towards
     up /= np.linalg.norm(up)
     right = np.cross(up, towards)

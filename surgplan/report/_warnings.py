@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -28,13 +28,13 @@ _EDGES = {"L": "left", "R": "right", "P": "rear", "A": "front", "S": "upper", "I
 _OPPOSITE = {"L": "R", "R": "L", "P": "A", "A": "P", "S": "I", "I": "S"}
 
 
-def warnings_of(report: ReportInput) -> list[str]:
-    """All warnings, gravest first."""
+def warnings_of(report: ReportInput, confidence: Mapping[str, float]) -> list[str]:
+    """All warnings, gravest first; confidence as of `mean_confidence`."""
     given = report.provenance.get("warnings", [])
     return [
         *_missing(report.label_map),
         *_cut_off(report.label_map),
-        *_unsure(report),
+        *_unsure(confidence),
         *_coarse(report),
         *(str(w) for w in given),
     ]
@@ -44,7 +44,9 @@ def mean_confidence(report: ReportInput) -> dict[str, float]:
     """Mean confidence over the voxels of each structure that has some, by name."""
     if report.confidence is None:
         return {}
-    sums = np.bincount(report.label_map.array.ravel(), report.confidence.ravel(), minlength=256)
+    sums = np.zeros(256)
+    for labels, values in zip(report.label_map.array, report.confidence, strict=True):
+        sums += np.bincount(labels.ravel(), values.ravel(), minlength=256)
     counts = report.label_map.counts()
     return {
         s.name: float(sums[s.label] / counts[s.label])
@@ -73,8 +75,8 @@ def _cut_off(label_map: LabelMap) -> Iterator[str]:
                 )
 
 
-def _unsure(report: ReportInput) -> Iterator[str]:
-    for name, value in mean_confidence(report).items():
+def _unsure(confidence: Mapping[str, float]) -> Iterator[str]:
+    for name, value in confidence.items():
         if value < LOW_CONFIDENCE:
             yield (
                 f"The segmentation is unsure about the {name} (mean confidence {value:.2f}): "

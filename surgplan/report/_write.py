@@ -10,6 +10,7 @@ from surgplan.io import atomic_file, write_json
 from surgplan.report._facts import facts_of
 from surgplan.report._html import page
 from surgplan.report._input import ReportInput
+from surgplan.report._pdf import NEEDS, pdf_of
 from surgplan.report._pictures import pictures_of
 
 
@@ -21,12 +22,15 @@ class WrittenReport:
     ----------
     html, json
         The page and its numbers.
+    pdf
+        The page on paper; None where the extra ``pdf`` is not installed.
     no_3d_because
         Why the page has no 3D pictures; empty where it has.
     """
 
     html: Path
     json: Path
+    pdf: Path | None
     no_3d_because: str
 
 
@@ -34,6 +38,8 @@ def write_report(
     report: ReportInput, folder: Path | str, *, created: datetime | None = None
 ) -> WrittenReport:
     """Write ``report.html``, one page that stands alone, and ``report.json``, the same numbers.
+
+    Also ``report.pdf`` where weasyprint is installed (extra ``pdf``).
 
     Parameters
     ----------
@@ -64,12 +70,23 @@ def write_report(
         "window": pictures.window,
         "tumours_without_slices": pictures.tumours_without_slices,
     }
-    written = WrittenReport(
+    html = page(facts, pictures)
+    pdf = pdf_of(html)
+    facts["pdf"] = "report.pdf" if pdf is not None else NEEDS
+    write_json(facts, folder / "report.json")
+    _write(html.encode(), folder / "report.html")
+    if pdf is None:
+        (folder / "report.pdf").unlink(missing_ok=True)  # an older one would tell other numbers
+    else:
+        _write(pdf, folder / "report.pdf")
+    return WrittenReport(
         html=folder / "report.html",
         json=folder / "report.json",
+        pdf=None if pdf is None else folder / "report.pdf",
         no_3d_because=pictures.no_3d_because,
     )
-    write_json(facts, written.json)
-    with atomic_file(written.html) as temporary:
-        temporary.write_text(page(facts, pictures), encoding="utf-8", newline="\n")
-    return written
+
+
+def _write(content: bytes, path: Path) -> None:
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(content)
