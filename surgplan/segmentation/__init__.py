@@ -21,11 +21,12 @@ from surgplan.segmentation._evaluate import (
     evaluate,
     score_masks,
 )
-from surgplan.segmentation._intensity import normalise, percentiles
+from surgplan.segmentation._intensity import CT_WINDOW_HU, normalise, percentiles
 from surgplan.segmentation._network import NetworkSettings, build_network
 from surgplan.segmentation._segment import Segmentation, SegmentSettings, segment
 
 __all__ = [
+    "CT_WINDOW_HU",
     "DEFAULT_MODEL",
     "METADATA",
     "NSD_TOLERANCE_MM",

@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_model
 
 from surgplan.errors import ModelIntegrityError, NothingToDoError
 from surgplan.segmentation._network import NetworkSettings, build_network
@@ -135,7 +135,7 @@ def load_network(info: ModelInfo) -> torch.nn.Module:
     info.verify()
     network = build_network(info.network)
     try:
-        network.load_state_dict(load_file(info.folder / WEIGHTS))
+        load_model(network, info.folder / WEIGHTS)
     except (SafetensorError, RuntimeError, KeyError) as e:
         msg = f"weights of model {info.name!r} do not fit its network: {e}"
         raise ModelIntegrityError(msg) from e
