@@ -87,7 +87,7 @@ def _inference(settings: TrainingSettings) -> dict[str, Any]:
     levels = len(settings.network.filters)
     low, high = CT_WINDOW_HU
     return {
-        "imports": ["$import safetensors.torch"],
+        "load_model": "$from safetensors.torch import load_model",
         "bundle_root": ".",
         "network_def": {
             "_target_": "monai.networks.nets.DynUNet",
@@ -101,7 +101,7 @@ def _inference(settings: TrainingSettings) -> dict[str, Any]:
             "norm_name": ["INSTANCE", {"affine": True}],
             "act_name": ["leakyrelu", {"negative_slope": 0.01}],
         },
-        "load_weights": "$safetensors.torch.load_model(@network_def, "
+        "load_weights": "$@load_model(@network_def, "
         f"@bundle_root + '/{WEIGHTS.as_posix()}')",
         "preprocessing": {
             "_target_": "Compose",

@@ -138,7 +138,6 @@ def test_monai_builds_the_same_network_from_the_bundle(data: Path) -> None:
     bundle = train_segmentation(config(data, 1), data=data, run=data / "run")
     parsed = ConfigParser(json.loads((bundle / "configs/inference.json").read_text()))
     parsed["bundle_root"] = str(bundle)
-    parsed.get_parsed_content("imports")
     theirs = parsed.get_parsed_content("network_def").eval()
     parsed.get_parsed_content("load_weights")
     patch = torch.randn(1, 1, 16, 16, 16, generator=torch.Generator().manual_seed(0))
