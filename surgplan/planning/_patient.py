@@ -38,6 +38,7 @@ class Patient:
             if not low <= value <= high:
                 msg = f"`{name}` must lie in {low:g}..{high:g}, got {value}; check its unit"
                 raise UsageError(msg)
+            object.__setattr__(self, name, float(value))
 
     @property
     def body_surface_m2(self) -> float:

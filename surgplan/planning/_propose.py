@@ -29,17 +29,22 @@ Progress = Callable[[float, str], None]
 
 _EXTRA_MM = 0.1  # cuts are laid this much wider, so that the margin holds as computed
 _ALIKE = 0.9
-_PLANES = 6
+_PLANES = 3
+_SPARE_PLANES = 40
 _MIXED = 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A resection with the name of its idea, a reason of its own, and roughly what it does."""
+    """A resection with the name of its idea, a reason of its own, and roughly what it does.
+
+    A spare one is looked at only while there are too few.
+    """
 
     name: str
     resection: Resection
     why: str = ""
+    spare: bool = False
     flr_percent: float = 0.0
     area_mm2: float = 0.0
 
@@ -93,8 +98,11 @@ def propose(  # noqa: PLR0913 (one call with the words of the command line)
     samples = Samples.of(prepared)
     tell(0.3, "searching cuts")
     minimum = thresholds_of(condition)[0].minimum_percent
-    candidates = _distinct(prepared, samples, margin_mm, seed)
-    wanted = sorted(candidates, key=lambda c: _last(c, candidates, minimum))[:count]  # stable
+    ideas = _ideas(prepared, samples, margin_mm + _EXTRA_MM, seed)
+    candidates = _distinct(prepared, samples, margin_mm, ideas, count)
+    wanted = _numbered(
+        sorted(candidates, key=lambda c: _last(c, candidates, minimum))[:count]  # stable
+    )
     judged = []
     for number, candidate in enumerate(wanted):
         tell(0.4 + 0.6 * number / len(wanted), f"judging {candidate.name}")
@@ -107,7 +115,11 @@ def propose(  # noqa: PLR0913 (one call with the words of the command line)
 
 
 def _distinct(
-    prepared: PreparedLiver, samples: Samples, margin_mm: float, seed: int
+    prepared: PreparedLiver,
+    samples: Samples,
+    margin_mm: float,
+    ideas: Iterator[Candidate],
+    count: int,
 ) -> list[Candidate]:
     """Candidates that clear every tumour and differ from each other, in the order wanted."""
     points = must_go(prepared, margin_mm)
@@ -115,9 +127,11 @@ def _distinct(
     total_ml = len(samples.coarse) * samples.coarse_mm3 / 1000
     kept: list[Candidate] = []
     taken: list[npt.NDArray[np.bool_]] = []
-    for idea in _ideas(prepared, samples, margin_mm + _EXTRA_MM, seed):
+    for idea in ideas:
+        if idea.spare and len(kept) >= count:
+            break
         resected = takes(idea.resection, samples.coarse)
-        if any(_dice(resected, other) > _ALIKE for other in taken):
+        if any(_alike(resected, other) for other in taken):
             continue
         if clears(idea.resection, points):
             remnant_ml = total_ml * (1 - float(resected.mean()))
@@ -155,11 +169,11 @@ def _ideas(
     mixed = _planes_and_wedges(sparing, wedge, seed)
     yield from mixed[:1]
     if len(samples.guards):
-        plane = sparing.best(1, seed)[0]
+        plane = next(sparing.best(1, seed))
         yield Candidate(name="plane-sparing-hilum-and-cava", resection=plane)
     yield from mixed[1:]
-    for number, plane in enumerate(search.best(_PLANES, seed), start=1):
-        yield Candidate(name=f"plane-{number}", resection=plane)
+    for number, plane in enumerate(search.best(_SPARE_PLANES, seed)):
+        yield Candidate(name="plane", resection=plane, spare=number >= _PLANES)
 
 
 def _planes_and_wedges(search: PlaneSearch, wedge: WedgeResection, seed: int) -> list[Candidate]:
@@ -169,13 +183,13 @@ def _planes_and_wedges(search: PlaneSearch, wedge: WedgeResection, seed: int) ->
     samples = search.samples
     each = [takes(wedge.only([c.tumour]), samples.coarse) for c in wedge.corridors]
     found = []
-    for number, split in enumerate(splits(search, np.stack(each, axis=1), seed)[:_MIXED], start=1):
+    for split in splits(search, np.stack(each, axis=1), seed)[:_MIXED]:
         others = [c.tumour for n, c in enumerate(wedge.corridors) if n not in split.tumours]
         rest = wedge.only(others)
         around = replace(search, samples=samples.outside(rest), tumours=split.tumours)
         plane = around.plane(around.refined(split.direction))
         union = UnionResection(parts=(plane, rest))
-        found.append(Candidate(name=f"plane-and-wedges-{number}", resection=union))
+        found.append(Candidate(name="plane-and-wedges", resection=union))
     return found
 
 
@@ -192,6 +206,21 @@ def _plans(prepared: PreparedLiver, chosen: list[tuple[Candidate, Assessment]]) 
         )
         for candidate, assessment in chosen
     )
+
+
+def _numbered(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Candidates with a number behind each name but the first of its kind."""
+    numbered: list[Candidate] = []
+    for candidate in candidates:
+        before = [c.name for c in candidates[: len(numbered)]].count(candidate.name)
+        name = f"{candidate.name}-{before + 1}" if before else candidate.name
+        numbered.append(replace(candidate, name=name))
+    return numbered
+
+
+def _alike(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]) -> bool:
+    """Whether two cuts take nearly the same and leave nearly the same."""
+    return _dice(a, b) > _ALIKE and _dice(~a, ~b) > _ALIKE
 
 
 def _dice(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]) -> float:

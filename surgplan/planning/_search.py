@@ -45,7 +45,7 @@ class PlaneSearch:
     margin_mm: float
     sparing: bool = False
 
-    def best(self, count: int, seed: int) -> list[PlaneResection]:
+    def best(self, count: int, seed: int) -> Iterator[PlaneResection]:
         """The best planes, at least 30 degrees apart, best first; the same for the same seed."""
         directions = sphere(_DIRECTIONS, seed)
         costs = np.array([self.cost(d, self.samples.coarse) for d in directions])
@@ -54,9 +54,9 @@ class PlaneSearch:
             cosines = directions[chosen] @ directions[number]
             if not chosen or cosines.max() < np.cos(np.radians(_APART_DEG)):
                 chosen.append(number)
+                yield self.plane(self.refined(directions[number]))
             if len(chosen) == count:
                 break
-        return [self.plane(self.refined(directions[number])) for number in chosen]
 
     def cost(self, direction: Values, liver: Points) -> float:
         """Share of the liver resected, and a price on every vessel that is not spared."""
@@ -152,8 +152,8 @@ def splits(search: PlaneSearch, wedges: npt.NDArray[np.bool_], seed: int) -> lis
         Lowest cost first; those that resect more with a larger cut than another, or than wedges
         alone, come last.
     """
-    area_mm2 = search.samples.area_mm2(wedges.any(axis=1))
-    alone = (float(wedges.any(axis=1).mean()), area_mm2)
+    all_wedges = np.asarray(wedges.any(axis=1))
+    alone = (float(all_wedges.mean()), search.samples.area_mm2(all_wedges))
     best: dict[tuple[int, ...], Split] = {}
     for direction in sphere(_DIRECTIONS // 2, seed):
         for split in _along(search, wedges, direction):

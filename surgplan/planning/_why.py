@@ -9,6 +9,8 @@ from surgplan.planning._kinds import UnionResection
 from surgplan.planning._resection import PlaneResection, Resection
 from surgplan.planning._wedge import WedgeResection
 
+_OBLIQUE = 0.4  # of a unit vector: smaller components are not worth a word
+
 
 def why_of(
     resection: Resection, idea: str, assessment: Assessment, among: Sequence[Assessment]
@@ -29,12 +31,31 @@ def _idea(resection: Resection, assessment: Assessment) -> str:
         pieces = "A wedge" if count == 1 else "Wedges"
         return f"{pieces} around {what}, open to the nearest surface of the liver"
     if isinstance(resection, PlaneResection):
-        return f"One flat cut that takes {what} and all behind it"
+        return f"One flat cut that takes {what} with the {_part(resection)} part of the liver"
     if isinstance(resection, UnionResection):
         wedges = sum(len(p.corridors) for p in resection.parts if isinstance(p, WedgeResection))
-        others = "one" if wedges == 1 else str(wedges)
-        return f"A flat cut for {count - wedges} of {count} tumours and wedges for {others}"
+        planes = [p for p in resection.parts if isinstance(p, PlaneResection)]
+        flat = " and ".join(f"the {_part(p)} part of the liver" for p in planes)
+        others = "a wedge for one" if wedges == 1 else f"wedges for {wedges}"
+        return (
+            f"A flat cut that takes {flat} with {count - wedges} of {count} tumours, and {others}"
+        )
     return f"Takes {what}"
+
+
+def _part(plane: PlaneResection) -> str:
+    """Which part of the liver lies behind a plane, as ``'upper right'``."""
+    x, y, z = plane.normal
+    words = [
+        word
+        for value, word in (
+            (z, "upper" if z > 0 else "lower"),
+            (y, "rear" if y > 0 else "front"),
+            (x, "left" if x > 0 else "right"),
+        )
+        if abs(value) > _OBLIQUE
+    ]
+    return " ".join(words)
 
 
 def _apart(assessment: Assessment, among: Sequence[Assessment]) -> list[str]:
