@@ -3,6 +3,7 @@
 Label maps, vessel trees and lesions to test against, and CT and MR renderings to train on.
 """
 
+from surgplan.phantom._ct import PHASES, CtSettings, Phase, render_ct
 from surgplan.phantom._lesions import (
     DEFAULT_LESIONS,
     Contact,
@@ -11,21 +12,29 @@ from surgplan.phantom._lesions import (
     LesionSpec,
     random_lesions,
 )
+from surgplan.phantom._mr import MrSettings, Sequence, render_mr
 from surgplan.phantom._phantom import PHANTOM_VERSION, Phantom, PhantomSettings, make_phantom
 from surgplan.phantom._trees import Branch, System, VesselTree
 
 __all__ = [
     "DEFAULT_LESIONS",
     "PHANTOM_VERSION",
+    "PHASES",
     "Branch",
     "Contact",
+    "CtSettings",
     "Kind",
     "Lesion",
     "LesionSpec",
+    "MrSettings",
+    "Phase",
     "Phantom",
     "PhantomSettings",
+    "Sequence",
     "System",
     "VesselTree",
     "make_phantom",
     "random_lesions",
+    "render_ct",
+    "render_mr",
 ]

@@ -75,7 +75,15 @@ def _nearest(tree: VesselTree, lesion: Lesion, *, major_only: bool) -> dict[str,
     chosen = [b for b in tree.branches if b.radius_mm >= least]
     if not chosen:
         return None
-    gaps = [float(lesion.distance_mm(b.samples_mm(0.25)).min()) - b.radius_mm for b in chosen]
+    reach = float(lesion.semi_axes_mm.max())
+    bounds = [_ball_gap_mm(lesion, b) for b in chosen]  # never above the true gap
+    least_gap = min(bounds) + reach - float(lesion.semi_axes_mm.min())
+    gaps = [
+        float(lesion.distance_mm(b.samples_mm(0.25)).min()) - b.radius_mm
+        if bound <= least_gap
+        else np.inf
+        for b, bound in zip(chosen, bounds, strict=True)
+    ]
     best = int(np.argmin(gaps))
     return {
         "system": tree.system,
@@ -84,6 +92,13 @@ def _nearest(tree: VesselTree, lesion: Lesion, *, major_only: bool) -> dict[str,
         "radius_mm": round(chosen[best].radius_mm, 4),
         "distance_mm": round(gaps[best], 3),
     }
+
+
+def _ball_gap_mm(lesion: Lesion, branch: Branch) -> float:
+    """Gap between a branch and the ball around the lesion."""
+    offsets = branch.samples_mm(0.25) - lesion.centre_mm
+    nearest = float(np.sqrt((offsets**2).sum(axis=1).min()))
+    return nearest - float(lesion.semi_axes_mm.max()) - branch.radius_mm
 
 
 def _branch(tree: VesselTree, branch: Branch) -> dict[str, Any]:

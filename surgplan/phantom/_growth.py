@@ -68,11 +68,15 @@ class Plantation:
             self.grow(f"{label}.2", place, second)
 
     def _scatter(self, label: str, parent: int, targets: Array) -> None:
-        """Where no common branch finds a way, try with fewer targets."""
-        if len(targets) > 1:
-            middle = targets.mean(axis=0) - self.sprouts[parent].points[-1]
-            first, second = self._halves(targets, middle)
-            self.grow(label, parent, first if len(first) >= len(second) else second)
+        """Where no common branch finds a way, try one half of the targets, then the other."""
+        if len(targets) < 2:
+            return
+        middle = targets.mean(axis=0) - self.sprouts[parent].points[-1]
+        halves = sorted(self._halves(targets, middle), key=len, reverse=True)
+        before = len(self.sprouts)
+        for half in halves:
+            if len(self.sprouts) == before:
+                self.grow(label, parent, half)
 
     def _ends(self, start: Array, targets: Array) -> list[Array]:
         """Where the branch may end, best first: a lone target, or a point on the way."""
@@ -83,7 +87,7 @@ class Plantation:
         reach = 0.25 * float(np.linalg.norm(middle - start))
         beside = [
             p + self.router.random.normal(0, reach / np.sqrt(3), 3)
-            for p in on_the_way[:3]
+            for p in on_the_way[:2]
             for _ in range(3)
         ]
         return on_the_way + beside

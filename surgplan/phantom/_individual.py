@@ -54,9 +54,9 @@ class Individual:
         lengths_mm = random.uniform(90, 170, size=(count, 1))
         return cls(
             seed=seed,
-            scale=random.uniform(0.97, 1.05, size=3),
+            scale=random.uniform(0.93, 1.02) * random.uniform(0.98, 1.02, size=3),
             fat_mm=float(random.uniform(12, 20)),
-            liver=random.uniform((0.95, 0.8, 0.9, 0.85), (1.05, 1.1, 1.1, 1.15)),
+            liver=random.uniform((0.91, 0.8, 0.9, 0.85), (1.01, 1.1, 1.1, 1.15)),
             waves=2 * np.pi * directions / lengths_mm,
             phases=random.uniform(0, 2 * np.pi, size=count),
             sways_mm=random.normal(0, 1.1, size=(count, 3)),

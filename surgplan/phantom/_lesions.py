@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -23,7 +23,13 @@ MARGIN_MM = 1.5
 """Liver left between a lesion and the surface, so that its whole volume lies inside."""
 
 FREE_MM = 5.0
-_TRIES = 4000
+GATE_MM = 10.0
+"""Liver left between a lesion and a point where a portal trunk ends and its tree begins."""
+
+PUSH_MM = 3.0
+"""How far a lesion may be moved to touch a vessel."""
+
+_TRIES = 6000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,28 +191,13 @@ def place_lesions(
     """
     random = random_stream(space.individual.seed, 6)
     candidates = space.inner_points(3.0)
-    trunk_at = np.vstack([t.points_mm for t in trunks])
-    trunk_radii = np.concatenate([np.full(len(t.points_mm), t.radius_mm) for t in trunks])
     found: dict[int, Lesion] = {}
     for number in sorted(range(len(specs)), key=lambda i: -specs[i].radius_mm):
         lesion = _shape(number, specs[number], random)
         points = candidates[random.integers(0, len(candidates), _TRIES)]
         points = points + random.uniform(-1.5, 1.5, points.shape)
-        largest = float(lesion.semi_axes_mm.max())
-        good = space.depth_mm(points) > largest + MARGIN_MM
-        for other in found.values():
-            apart = np.linalg.norm(points - other.centre_mm, axis=1)
-            good &= apart > largest + float(other.semi_axes_mm.max()) + 4
-        points = points[good]
-        gap = np.linalg.norm(points[:, None] - trunk_at, axis=2) - trunk_radii
-        best = _choose(points, gap.min(axis=1) - largest, specs[number])
-        if best is None:
-            msg = (
-                f"no place left for a {specs[number].contact} lesion of radius "
-                f"{specs[number].radius_mm} mm; ask for fewer or smaller lesions"
-            )
-            raise UsageError(msg)
-        found[number] = _against(lesion, best, trunk_at, trunk_radii)
+        points = points[_has_room(points, lesion, space, tuple(found.values()))]
+        found[number] = _placed(lesion, points, trunks)
     return tuple(found[i] for i in range(len(specs)))
 
 
@@ -224,41 +215,62 @@ def _shape(number: int, spec: LesionSpec, random: np.random.Generator) -> Lesion
     )
 
 
-def _choose(points: Array, gap_mm: Array, spec: LesionSpec) -> Array | None:
-    """The first place that fits the contact asked for."""
+def _has_room(
+    points: Array, lesion: Lesion, space: LiverSpace, others: tuple[Lesion, ...]
+) -> npt.NDArray[np.bool_]:
+    """At which points the lesion lies inside the liver and apart from other lesions."""
+    largest = float(lesion.semi_axes_mm.max())
+    push = 0.0 if lesion.spec.contact == "free" else PUSH_MM
+    good = space.depth_mm(points) > largest + MARGIN_MM + push
+    for other in others:
+        apart = np.linalg.norm(points - other.centre_mm, axis=1)
+        good &= apart > largest + float(other.semi_axes_mm.max()) + 4 + push
+    room: npt.NDArray[np.bool_] = good
+    return room
+
+
+def _placed(lesion: Lesion, points: Array, trunks: tuple[Trunk, ...]) -> Lesion:
+    """The lesion at the first point that fits the contact asked for, pushed against its trunk."""
+    largest, spec = float(lesion.semi_axes_mm.max()), lesion.spec
+    gates = np.array([t.points_mm[-1] for t in trunks if t.system == "portal"])
+    to_gate = np.linalg.norm(points[:, None] - gates, axis=2).min(axis=1)
+    points = points[to_gate > largest + GATE_MM]
+    gaps = np.stack([_gaps(points, t.points_mm, t.radius_mm) for t in trunks], axis=1) - largest
     if spec.contact == "free":
-        fits = gap_mm > FREE_MM
+        hits = np.flatnonzero(gaps.min(axis=1) > FREE_MM)
     else:
-        fits = np.abs(gap_mm) < 4.0
-    hits = np.flatnonzero(fits)
-    return points[hits[0]] if len(hits) else None
-
-
-def _against(lesion: Lesion, centre: Array, trunk_at: Array, trunk_radii: Array) -> Lesion:
-    """The lesion at its place, pushed against or onto its nearest trunk where that is asked for."""
-    at = Lesion(
-        number=lesion.number,
-        spec=lesion.spec,
-        centre_mm=centre,
-        semi_axes_mm=lesion.semi_axes_mm,
-        axes=lesion.axes,
-    )
-    if lesion.spec.contact == "free":
-        return at
-    overlap = 0.2 if lesion.spec.contact == "abutting" else min(3.0, 0.3 * lesion.spec.radius_mm)
-    for _ in range(4):  # the nearest point of the trunk may change on the way
-        gaps = at.distance_mm(trunk_at) - trunk_radii
-        nearest = int(np.argmin(gaps))
-        towards = trunk_at[nearest] - at.centre_mm
-        step = (gaps[nearest] + overlap) * towards / np.linalg.norm(towards)
-        at = Lesion(
-            number=at.number,
-            spec=at.spec,
-            centre_mm=at.centre_mm + step,
-            semi_axes_mm=at.semi_axes_mm,
-            axes=at.axes,
+        firm = [_gaps(points, t.points_mm[: t.firm], t.radius_mm) for t in trunks]
+        nearest = np.stack(firm, axis=1).min(axis=1) - largest
+        alone = np.sort(gaps, axis=1)[:, 1] > PUSH_MM + 1.0
+        hits = np.flatnonzero((np.abs(nearest - gaps.min(axis=1)) < 0.1) & alone
+                              & (np.abs(nearest) < PUSH_MM))  # fmt: skip
+    if not len(hits):
+        msg = (
+            f"no place left for a lesion of radius {spec.radius_mm} mm with contact "
+            f"{spec.contact!r}; ask for fewer or smaller lesions"
         )
-    return at
+        raise UsageError(msg)
+    at = replace(lesion, centre_mm=points[hits[0]])
+    return at if spec.contact == "free" else _against(at, trunks[int(gaps[hits[0]].argmin())])
+
+
+def _gaps(points: Array, line: Array, radius_mm: float) -> Array:
+    """From points to the wall of a trunk."""
+    gaps: Array = np.linalg.norm(points[:, None] - line, axis=2).min(axis=1) - radius_mm
+    return gaps
+
+
+def _against(lesion: Lesion, trunk: Trunk) -> Lesion:
+    """The lesion pushed against a trunk, or onto it."""
+    abutting = lesion.spec.contact == "abutting"
+    overlap = 0.4 if abutting else min(3.0, 0.3 * lesion.spec.radius_mm)
+    for _ in range(4):  # the nearest point of the trunk may change on the way
+        gaps = lesion.distance_mm(trunk.points_mm) - trunk.radius_mm
+        nearest = int(np.argmin(gaps))
+        towards = trunk.points_mm[nearest] - lesion.centre_mm
+        step = (gaps[nearest] + overlap) * towards / np.linalg.norm(towards)
+        lesion = replace(lesion, centre_mm=lesion.centre_mm + step)
+    return lesion
 
 
 def obstacles(lesions: tuple[Lesion, ...]) -> Obstacles:

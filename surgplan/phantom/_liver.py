@@ -28,7 +28,7 @@ def right_kidney(p: Array) -> Array:
     """Kidney behind the right lobe, which it indents."""
     tilt = np.vstack([p[0] + 0.16 * (p[2] + 48), p[1] - 0.12 * (p[2] + 48), p[2]])
     bean = ellipsoid(tilt, (-60, 44, -48), (25, 27, 53), turn_deg=35)
-    return without(bean, ellipsoid(tilt, (-40, 30, -48), (13, 12, 17)), 8.0)
+    return without(bean, ellipsoid(tilt, (-40, 30, -48), (11, 9, 14)), 8.0)
 
 
 def gallbladder(p: Array) -> Array:
@@ -41,15 +41,15 @@ def gallbladder(p: Array) -> Array:
 def liver(p: Array, individual: Individual) -> Array:
     """Distance to the liver: lobes joined smoothly, bounded by the cavity and the organs below."""
     right, tip, medial, left = individual.liver
-    f = ellipsoid(p, (-76, 2, 8), np.array([74, 80, 76]) * right)
+    f = ellipsoid(p, (-76, 2, 10), np.array([75, 82, 84]) * right)
     f = union(f, ellipsoid(p, (-94, 10, -40), np.array([34, 46, 44]) * tip), 24.0)
     f = union(f, ellipsoid(p, (-24, -46, 22), np.array([48, 44, 44]) * medial), 18.0)
-    f = union(f, ellipsoid(p, (22, -47, 25), np.array([58, 37, 34]) * left), 16.0)
-    taper = np.array([25.0, 10.0]) * left
-    f = union(f, tube(p, np.array([30.0, -44, 32]), np.array([82.0, -34, 40]), taper), 16.0)
+    f = union(f, ellipsoid(p, (22, -47, 26), np.array([60, 40, 37]) * left), 16.0)
+    taper = np.array([25.0, 14.0]) * left
+    f = union(f, tube(p, np.array([30.0, -44, 32]), np.array([74.0, -36, 38]), taper), 16.0)
     f = _hollowed(f, p)
     f = union(f, ellipsoid(p, (-5, -9, 24), (15, 11, 27)), 5.0)
-    f = common(f, _torso.abdomen(p, individual.fat_mm) + 2.5, 9.0)
+    f = common(f, _torso.abdomen(p, individual.fat_mm) + 0.2, 4.0)
     return without(f, _cava(p) - 1.0, 3.0)
 
 
@@ -63,7 +63,8 @@ def _cava(p: Array) -> Array:
 
 def _hollowed(f: Array, p: Array) -> Array:
     """Impressions of kidney, spine, stomach and gallbladder; hilum and fissures."""
-    f = without(f, right_kidney(p) - 4, 12.0)
+    f = without(f, right_kidney(p) - 4, 8.0)
+    f = without(f, ellipsoid(p, (-50, 72, -52), (36, 56, 62)), 14.0)
     f = without(f, ellipsoid(p, (6, 30, 0), (36, 34, 200)), 14.0)
     f = without(f, ellipsoid(p, (52, 8, 16), (56, 34, 46)), 14.0)
     f = without(f, ellipsoid(p, (-14, -22, -46), (42, 34, 42)), 16.0)

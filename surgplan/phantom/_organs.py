@@ -13,7 +13,7 @@ def left_kidney(p: Array) -> Array:
     """Left kidney, a little higher than the right."""
     tilt = np.vstack([p[0] - 0.16 * (p[2] + 30), p[1] - 0.12 * (p[2] + 30), p[2]])
     bean = ellipsoid(tilt, (62, 46, -30), (25, 27, 54), turn_deg=-35)
-    return without(bean, ellipsoid(tilt, (42, 32, -30), (13, 12, 17)), 8.0)
+    return without(bean, ellipsoid(tilt, (42, 32, -30), (11, 9, 14)), 8.0)
 
 
 def renal_sinus(p: Array) -> Array:
@@ -21,14 +21,14 @@ def renal_sinus(p: Array) -> Array:
     right = np.vstack([p[0] + 0.16 * (p[2] + 48), p[1], p[2]])
     left = np.vstack([p[0] - 0.16 * (p[2] + 30), p[1], p[2]])
     return np.minimum(
-        ellipsoid(right, (-50, 37, -48), (13, 8, 24), turn_deg=35),
-        ellipsoid(left, (52, 39, -30), (13, 8, 24), turn_deg=-35),
+        ellipsoid(right, (-50, 37, -48), (11, 6.5, 22), turn_deg=35),
+        ellipsoid(left, (52, 39, -30), (11, 6.5, 22), turn_deg=-35),
     )
 
 
 def spleen(p: Array, individual: Individual) -> Array:
     """Spleen under the left dome, hollowed towards the stomach and the kidney."""
-    f = ellipsoid(p, (98, 34, 22), (27, 50, 50), turn_deg=18)
+    f = ellipsoid(p, (97, 34, 22), (31, 52, 52), turn_deg=18)
     f = without(f, ellipsoid(p, (62, 14, 10), (36, 34, 50)), 14.0)
     f = without(f, left_kidney(p) - 4, 10.0)
     return common(f, _torso.abdomen(p, individual.fat_mm) + 3, 8.0)
@@ -69,7 +69,7 @@ def small_bowel(individual: Individual) -> Tubes:
         count = 9
         x = np.linspace(74, -62 if level < -80 else 10, count)
         y = depth + 13 * np.tile((-1, 1), count)[:count]
-        knots = np.column_stack([x, y, np.full(count, level)]) + random.normal(0, 4, (count, 3))
+        knots = np.column_stack([x, y, np.full(count, level)]) + random.normal(0, 6, (count, 3))
         radius = random.uniform(8.5, 13.5, size=count)
         loops.append(_bowel(individual, knots, radius))
     return Tubes(

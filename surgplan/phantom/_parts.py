@@ -111,14 +111,14 @@ def _torso_parts(individual: Individual) -> tuple[Part, ...]:
     return (
         make(_torso.skin, TRUNK, None, (0, "skin"), (1.6, "fat")),
         make(
-            wall, TRUNK, None, (0, "muscle"), (3.4, "fat"), (4.2, "muscle"), (7.2, "fat"),
-            (7.8, "muscle"), (_torso.WALL_MM, "visceral fat"),
+            wall, TRUNK, None, (0, "muscle"), (3.9, "fat"), (4.3, "muscle"), (7.8, "fat"),
+            (8.2, "muscle"), (_torso.WALL_MM, "visceral fat"),
         ),
         make(partial(_torso.lungs, fat_mm=fat_mm), (-160, -120, -60, 160, 120, 400), LUNGS,
              (0, "lung")),
         make(partial(_torso.diaphragm, fat_mm=fat_mm), (-160, -120, -400, 160, 120, 110), None,
              (0, "muscle"), (_torso.DIAPHRAGM_MM, "visceral fat")),
-        make(_torso.heart, (-60, -90, 40, 90, 20, 160), None, (0, "muscle"), (9, "heart")),
+        make(_torso.heart, (-60, -90, 40, 90, 20, 160), None, (0, "myocardium"), (9, "heart")),
         make(_torso.gullet, (-10, -20, 30, 50, 20, 400), None, (0, "muscle")),
         make(partial(_torso.muscles, fat_mm=fat_mm), (-90, -20, -400, 90, 120, 400), None,
              (0, "muscle")),
@@ -146,7 +146,7 @@ def _visceral_parts(individual: Individual) -> tuple[Part, ...]:
     return (
         make(_liver.right_kidney, (-100, 5, -110, -20, 90, 15), RIGHT_KIDNEY, *kidney),
         make(_organs.left_kidney, (20, 5, -92, 105, 90, 35), LEFT_KIDNEY, *kidney),
-        make(_organs.renal_sinus, (-75, 15, -85, 75, 60, 5), None, (0, "visceral fat")),
+        make(_organs.renal_sinus, (-75, 15, -85, 75, 60, 5), None, (0, "sinus")),
         make(partial(_organs.spleen, individual=individual), (55, -25, -35, 135, 95, 80), SPLEEN,
              (0, "spleen")),
         Part(shape=_organs.small_bowel(individual), layers=bowel, segment=BOWEL),

@@ -14,7 +14,9 @@ from surgplan.phantom._shapes import Array, evaluate
 from surgplan.volume import Geometry
 
 GRID_MM = 3.0
-NEAR_MM = 45.0  # more than the radius of any ball
+STEP_MM = 1.5
+"""Between the points at which a way is checked."""
+
 ENTRY_MM = 5.0
 """How near the start of a branch the surface may be: trunks run in the fissures."""
 
@@ -67,33 +69,43 @@ class Obstacles:
 
     def add(self, points: Array, radius_mm: float, gap_mm: float) -> None:
         """Keep away from a polyline with a radius."""
-        dense = densify(points, 1.5)
-        self.centres = np.vstack([self.centres, dense])
-        self.radii = np.append(self.radii, np.full(len(dense), radius_mm + gap_mm))
+        dense = densify(points, STEP_MM)
+        self.extend(Obstacles(centres=dense, radii=np.full(len(dense), radius_mm + gap_mm)))
 
-    def clearance_mm(self, points: Array, radius_mm: float, start: Array | None = None) -> float:
-        """Smallest gap left, infinite where none is near; balls at the ``start`` of a branch, whence it springs, are let be."""
-        reach = radius_mm + NEAR_MM
-        low, high = points.min(axis=0) - reach, points.max(axis=0) + reach
-        near = ((self.centres > low) & (self.centres < high)).all(axis=1)
-        centres, radii = self.centres[near], self.radii[near]
-        if start is not None:
-            away = np.linalg.norm(centres - start, axis=1) > 1.8 * (radii + radius_mm)
-            centres, radii = centres[away], radii[away]
-        if not len(centres):
-            return np.inf
-        offsets = points[:, None] - centres
-        gaps = np.sqrt(np.einsum("ijk,ijk->ij", offsets, offsets)) - radii
-        return float(gaps.min()) - radius_mm
+    def extend(self, others: Obstacles) -> None:
+        """Keep away from others too."""
+        self.centres = np.vstack([self.centres, others.centres])
+        self.radii = np.append(self.radii, others.radii)
+
+    def near(self, start: Array, end: Array, reach_mm: float) -> Obstacles:
+        """Those that come within reach of the box from start to end."""
+        gap = np.maximum(np.minimum(start, end) - self.centres, 0)
+        gap += np.maximum(self.centres - np.maximum(start, end), 0)
+        close = gap.max(axis=1) < reach_mm + self.radii
+        return Obstacles(centres=self.centres[close], radii=self.radii[close])
+
+    def apart_from(self, start: Array, radius_mm: float) -> Obstacles:
+        """Without those around the start of a branch, whence it springs."""
+        away = np.linalg.norm(self.centres - start, axis=1) > 1.8 * (self.radii + radius_mm)
+        return Obstacles(centres=self.centres[away], radii=self.radii[away])
+
+    def clear_of(self, points: Array, radius_mm: float) -> bool:
+        """Whether a polyline with a radius touches none."""
+        if not len(self.centres):
+            return True
+        offsets = points[:, None] - self.centres
+        squares = np.einsum("ijk,ijk->ij", offsets, offsets)
+        return bool((squares > (self.radii + radius_mm) ** 2).all())
 
 
 def densify(points: Array, step_mm: float) -> Array:
-    """A polyline with more points, at most ``step_mm`` apart."""
-    pieces = [points[:1]]
-    for a, b in zip(points[:-1], points[1:], strict=True):
-        count = max(1, int(np.ceil(np.linalg.norm(b - a) / step_mm)))
-        pieces.append(a + (np.arange(1, count + 1) / count)[:, None] * (b - a))
-    return np.vstack(pieces)
+    """A polyline with points at about equal steps of at most ``step_mm``, its ends kept."""
+    lengths = np.sqrt((np.diff(points, axis=0) ** 2).sum(axis=1))
+    along = np.concatenate([[0.0], np.cumsum(lengths)])
+    count = max(1, int(np.ceil(along[-1] / step_mm)))
+    at = np.linspace(0, along[-1], count + 1)
+    dense: Array = np.column_stack([np.interp(at, along, axis) for axis in points.T])
+    return dense
 
 
 @dataclass(kw_only=True, eq=False)
@@ -105,36 +117,32 @@ class Router:
     own: Obstacles
     others: Obstacles
 
-    def free(self, points: Array, radius_mm: float) -> bool:
-        """Whether a branch along these points stays in the liver and hits nothing."""
-        dense = densify(points, 1.5)
-        away = np.linalg.norm(dense - points[0], axis=1) > radius_mm + ENTRY_MM
-        deep = self.space.depth_mm(dense[away]) - radius_mm - CAPSULE_MM
-        return bool(
-            (deep > 0).all()
-            and self.others.clearance_mm(dense, radius_mm) > 0
-            and self.own.clearance_mm(dense, radius_mm, points[0]) > 0
-        )
-
     def way(self, start: Array, tangent: Array, end: Array, radius_mm: float) -> Array | None:
         """A smooth curve from start to end that leaves along the tangent, or None if none is free.
 
         The straightest is tried first, then ones that swing further and further aside.
         """
         length = float(np.linalg.norm(end - start))
+        reach = radius_mm + 0.6 * length
+        around = self.others.near(start, end, reach)
+        own = self.own.near(start, end, reach).apart_from(start, radius_mm)
+        around.extend(own)
         aside = _perpendicular(end - start)
         for swing, angle in _DETOURS:
             bulge = swing * length * (np.cos(angle) * aside[0] + np.sin(angle) * aside[1])
             points = _curve(start, tangent, end, bulge)
-            if self.free(points, radius_mm):
+            dense = densify(points, STEP_MM)
+            away = np.linalg.norm(dense - start, axis=1) > radius_mm + ENTRY_MM
+            deep = self.space.depth_mm(dense[away]) > radius_mm + CAPSULE_MM
+            if deep.all() and around.clear_of(dense, radius_mm):
                 return points
         return None
 
 
 _DETOURS = [(0.0, 0.0)] + [
     (swing, angle)
-    for swing in (0.12, 0.25, 0.4)
-    for angle in np.linspace(0, 2 * np.pi, 8, endpoint=False)
+    for swing in (0.15, 0.35)
+    for angle in np.linspace(0, 2 * np.pi, 6, endpoint=False)
 ]
 
 

@@ -11,15 +11,15 @@ WALL_MM = 11.5
 
 VERTEBRA_MM = 34.0
 RIB_MM = 27.0
-DIAPHRAGM_MM = 2.5
+DIAPHRAGM_MM = 2.0
 
 
 def skin(p: Array) -> Array:
     """Distance to the skin: a superellipse in each axial plane, grooved along the spine."""
     x, y, z = p
     waist = 1.0 - 0.035 * np.exp(-(((z + 70) / 45) ** 2))
-    u, v = np.abs(x) / (151 * waist), np.abs(y - 1) / np.where(y > 1, 106.0, 112.0 * waist)
-    k = (u * u * np.sqrt(u) + v * v * np.sqrt(v)) ** 0.4 + 1e-9
+    u, v = np.abs(x) / (155 * waist), np.abs(y - 1) / np.where(y > 1, 107.0, 113.0 * waist)
+    k = np.sqrt(u * u * u ** 0.3 + v * v * v**0.3) ** (2 / 2.3) + 1e-9
     radius = (np.hypot(x, y - 1) + 1e-6) / k
     groove = 7.0 * np.exp(-((x / 17) ** 2)) * np.clip((y - 60) / 30, 0, 1)
     return (k - 1) * radius + groove
@@ -46,7 +46,8 @@ def abdomen(p: Array, fat_mm: float) -> Array:
     right = ellipsoid(raised, (-63, -6, 0), (79, 98, 91))
     raised[2] = np.maximum(z + 14, 0)
     left = ellipsoid(raised, (64, -2, 0), (76, 96, 84))
-    domes = union(union(right, left, 30.0), z + 25, 20.0)
+    middle = ellipsoid(raised, (4, -28, 0), (74, 80, 60))  # the tendon under the heart
+    domes = union(union(union(right, left, 30.0), middle, 24.0), z + 25, 20.0)
     inner = wall(p, fat_mm) + WALL_MM
     return common(without(inner, back(p), 8.0), domes, 10.0)
 
@@ -76,9 +77,9 @@ def muscles(p: Array, fat_mm: float) -> Array:
     """Muscles beside the spine, psoas and quadratus, inside the wall."""
     x, y, z = np.abs(p[0]), p[1], p[2]
     q = np.vstack([x, y, z])
-    erector = column(q, (32, 79), (27, 20))
-    groove = 4.5 - x  # a plane of fat between right and left
-    erector = without(erector, groove, 4.0)
+    erector = column(q, (33, 80), (29, 19))
+    groove = x - 3.5  # a plane of fat between right and left
+    erector = without(erector, groove, 3.0)
     low = np.clip((-10 - z) / 90, 0, 1)
     psoas = np.hypot((x - 31 - 9 * low) / 1.0, (y - 36) / 1.15) - (4 + 16 * np.sqrt(low))
     quadratus = np.maximum(ellipsoid(q, (58, 58, -90), (20, 9, 70)), z - 0)
@@ -123,7 +124,7 @@ def canal(p: Array) -> Array:
 def _rib_height(p: Array) -> tuple[Array, Array]:
     """How far round the chest a point lies (0 at the spine, 1 at the breastbone), and how high."""
     turn = np.arctan2(np.abs(p[0]), p[1] - 20) / np.pi
-    return turn, p[2] + 62 * np.sin(np.pi * np.clip(turn, 0, 1) / 1.6) - 12
+    return turn, p[2] + 88 * np.sin(np.pi * np.clip(turn, 0, 1) / 1.6) - 12
 
 
 def ribs(p: Array, fat_mm: float) -> Array:

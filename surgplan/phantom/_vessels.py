@@ -91,6 +91,9 @@ HEPATIC: tuple[tuple[str, str, Points], ...] = (
     ("left hepatic vein", "LHV",
      ((-17, -10, 57), (-6, -21, 50), (9, -34, 40), (28, -44, 32), (52, -45, 31))),
 )  # fmt: skip
+SHARES = {"RHV": 0.3, "MHV": 0.2, "LHV": 0.05}
+"""About what part of the terminals is behind the middle of each trunk."""
+
 DRAINED = {"RHV": (5, 6, 7, 8), "MHV": (4, 5, 8), "LHV": (2, 3, 4)}
 
 
@@ -102,6 +105,8 @@ class Trunk:
     label: str
     points_mm: Array
     radius_mm: float
+    firm: int
+    """Points from the start on where the radius is as planned; beyond, the trunk tapers."""
 
 
 def cava(individual: Individual) -> Tubes:
@@ -132,11 +137,27 @@ def trunks(individual: Individual) -> tuple[Trunk, ...]:
     for stem, start, share in _walk(PORTAL, np.array(CONFLUENCE), 1.0):
         line = individual.place(spline([tuple(start), *stem.path]))
         radius = PORTAL_UNIT_MM * (PORTAL_TERMINALS * share) ** (1 / 3)
-        laid.append(Trunk(system="portal", label=stem.label, points_mm=line, radius_mm=radius))
-    for name, _, path in HEPATIC:
-        radius = HEPATIC_UNIT_MM * (HEPATIC_TERMINALS / 4) ** (1 / 3)
+        laid.append(
+            Trunk(
+                system="portal",
+                label=stem.label,
+                points_mm=line,
+                radius_mm=radius,
+                firm=len(line),
+            )
+        )
+    for name, short, path in HEPATIC:
+        radius = HEPATIC_UNIT_MM * (HEPATIC_TERMINALS * SHARES[short]) ** (1 / 3)
         line = individual.place(spline(path))
-        laid.append(Trunk(system="hepatic", label=name, points_mm=line, radius_mm=radius))
+        laid.append(
+            Trunk(
+                system="hepatic",
+                label=name,
+                points_mm=line,
+                radius_mm=radius,
+                firm=2 * len(line) // 3,
+            )
+        )
     return tuple(laid)
 
 
