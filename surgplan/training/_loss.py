@@ -9,7 +9,10 @@ import torch.nn.functional as F
 def grouped_loss(
     logits: torch.Tensor, target: torch.Tensor, group: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean of soft Dice over the structures present, plus cross entropy.
+    """Soft Dice, a mean over the structures present, plus weighted cross entropy.
+
+    A voxel weighs the inverse root of how many voxels its structure has, so that small structures
+    are learned early and large ones are not forgotten.
 
     Classes of one group are added as probabilities before they are compared, so that a label map
     that counts, say, hepatic veins as liver teaches nothing wrong about either.
@@ -35,9 +38,10 @@ def grouped_loss(
     p = F.softmax(logits.float(), dim=0).flatten(1)  # (classes, voxels)
     merged = torch.zeros_like(p).index_add(0, group, p)
     p_wanted = merged.gather(0, wanted[None])[0]
-    cross_entropy = -torch.log(p_wanted.clamp_min(1e-8)).mean()
     overlap = torch.zeros(classes, device=p.device).index_add(0, wanted, p_wanted)
     present = torch.bincount(wanted, minlength=classes)
+    weight = present.clamp_min(1).rsqrt()[wanted]
+    cross_entropy = -(weight * torch.log(p_wanted.clamp_min(1e-8))).sum() / weight.sum()
     dice = (2 * overlap + 1) / (merged.sum(1) + present + 1)
     counted = present > 0
     counted[0] = False
