@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import stat
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -15,6 +17,7 @@ from typing import IO
 from surgplan.errors import (
     CorruptFileError,
     ResourceLimitError,
+    SurgplanError,
     UnsafeFileError,
     UnsupportedImageError,
 )
@@ -66,7 +69,12 @@ def unpacked_dicom(path: Path) -> Iterator[Path]:
 def _reading_zip(path: Path) -> Iterator[None]:
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except SurgplanError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            msg = f"the disk is full while unpacking {path.name}; free some"
+            raise ResourceLimitError(msg) from error
         msg = f"{path.name} is a damaged zip ({error}); copy or download it again"
         raise CorruptFileError(msg) from error
     except (NotImplementedError, RuntimeError) as error:
@@ -79,6 +87,9 @@ def _check_members(members: list[zipfile.ZipInfo], path: Path) -> None:
         msg = f"{path.name} holds {len(members)} files, more than {MAX_MEMBERS}; give one study"
         raise UnsafeFileError(msg)
     for member in members:
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            msg = f"{path.name} is packed with method {member.compress_type}; unpack it yourself"
+            raise UnsupportedImageError(msg)
         parts = PurePosixPath(member.filename.replace("\\", "/"))
         outside = parts.is_absolute() or ".." in parts.parts or ":" in parts.parts[:1]
         if outside or stat.S_ISLNK(member.external_attr >> 16):

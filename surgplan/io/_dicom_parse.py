@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 
 import pydicom
 from pydicom.config import disable_value_validation
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
@@ -40,9 +40,9 @@ _PREFIX = b"DICM"
 _META_GROUP = b"\x02\x00"
 
 _DAMAGE = (
-    ArithmeticError, AttributeError, EOFError, InvalidDicomError, LookupError, MemoryError,
-    NotImplementedError, OSError, RecursionError, RuntimeError, TypeError, ValueError, struct.error,
-    zlib.error,
+    ArithmeticError, AttributeError, BytesLengthException, EOFError, InvalidDicomError, LookupError,
+    MemoryError, NotImplementedError, OSError, RecursionError, RuntimeError, TypeError, ValueError,
+    struct.error, zlib.error,
 )  # fmt: skip
 """What pydicom raises on damaged bytes (found by flipping them)."""
 

@@ -130,6 +130,22 @@ def test_a_zip_cut_short_is_refused(maker: Any) -> None:
         read_volume(path)
 
 
+def test_a_zip_whose_directory_lies_is_refused(maker: Any) -> None:
+    path = _zipped(maker)
+    content = bytearray(path.read_bytes())
+    end = content.rindex(b"PK\x05\x06")
+    content[end + 16 : end + 20] = b"\xff\xff\xff\x7f"  # where its directory begins
+    path.write_bytes(content)
+    with pytest.raises(CorruptFileError, match="damaged zip"):
+        read_volume(path)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_other_packing_than_deflate_is_refused(maker: Any, method: int) -> None:
+    with pytest.raises(UnsupportedImageError, match=f"packed with method {method}"):
+        read_volume(_zipped(maker, method))
+
+
 def test_an_encrypted_zip_is_refused(maker: Any) -> None:
     path = _zipped(maker)
     content = bytearray(path.read_bytes())
