@@ -32,6 +32,8 @@ FRAME = "glTF: x left, y superior, z anterior (LPS x, z, -y)"
 
 _MM_PER_METRE = 1000
 _BYTES_PER_TRIANGLE = 24  # three indices, and half a point with place and normal
+_BYTES_ABOUT = 2000  # what is said about a surface and about the scene
+_FILL = 0.96  # simplified surfaces have a few triangles more than asked
 _LIVER_OPACITY = 0.4
 _ROUGHNESS = 0.6
 
@@ -67,7 +69,8 @@ def write_scene(surfaces: Sequence[Surface], path: Path | str, *, max_mb: float 
     if path.suffix.lower() != ".glb":
         msg = f"a scene is written as .glb, got {path.name!r}"
         raise UsageError(msg)
-    content = _glb(_fitting(surfaces, round(max_mb * 1e6 / _BYTES_PER_TRIANGLE)))
+    for_triangles = max_mb * 1e6 * _FILL - _BYTES_ABOUT * (len(names) + 1)
+    content = _glb(_fitting(surfaces, int(for_triangles / _BYTES_PER_TRIANGLE)))
     with atomic_file(path) as temporary:
         temporary.write_bytes(content)
 

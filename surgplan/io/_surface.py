@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,7 +24,7 @@ from vtkmodules.vtkCommonCore import (
     vtkUnsignedCharArray,
 )
 from vtkmodules.vtkIOGeometry import vtkSTLReader, vtkSTLWriter
-from vtkmodules.vtkIOPLY import vtkPLYReader, vtkPLYWriter
+from vtkmodules.vtkIOPLY import vtkPLYWriter
 from vtkmodules.vtkIOXML import vtkXMLPolyDataReader, vtkXMLPolyDataWriter
 
 from surgplan import NOT_A_MEDICAL_DEVICE
@@ -37,6 +38,7 @@ from surgplan.volume import Segment
 Door = TypeVar("Door")
 
 _SPACE = "SPACE"
+_MOST_HEADER = 1 << 16
 _RAS_TO_LPS = np.array([-1.0, -1.0, 1.0])
 
 
@@ -155,22 +157,31 @@ def _write(writer: Any, mesh: Any, path: Path) -> None:
 def _read_stl(path: Path, segment: Segment) -> Surface:
     reader = vtkSTLReader()
     mesh = _read(reader, path)
-    return _placed(mesh, segment, _word_after_space(reader.GetHeader() or ""), path)
+    surface = from_polydata(mesh, segment)
+    return _placed(surface, _word_after_space(reader.GetHeader() or ""), path)
 
 
 def _read_ply(path: Path, segment: Segment) -> Surface:
-    reader = vtkPLYReader()
-    mesh = _read(reader, path)
-    comments = reader.GetComments()
-    lines = [comments.GetValue(i) for i in range(comments.GetNumberOfValues())]
-    return _placed(mesh, segment, _word_after_space("\n".join(lines)), path)
+    import trimesh  # vtkPLYReader crashes the process on a file that is cut short
+
+    try:
+        mesh = trimesh.load_mesh(path, file_type="ply", process=False)
+        points, triangles = np.asarray(mesh.vertices), np.asarray(mesh.faces)
+    except Exception as e:  # trimesh lets through whatever its parser meets
+        reason = " ".join(str(e).split())
+        msg = f"cannot read {path.name} as PLY: {reason}; export it again"
+        raise CorruptFileError(msg) from e
+    surface = Surface(points=points, triangles=triangles, segment=segment)
+    header = path.read_bytes()[:_MOST_HEADER].partition(b"end_header")[0]
+    return _placed(surface, _word_after_space(header.decode("ascii", "replace")), path)
 
 
 def _read_vtp(path: Path, segment: Segment) -> Surface:
     mesh = _read(vtkXMLPolyDataReader(), path)
     words = mesh.GetFieldData().GetAbstractArray(_SPACE)
     told = words is not None and words.GetDataType() == VTK_STRING and words.GetNumberOfValues()
-    return _placed(mesh, segment, words.GetValue(0) if told else "LPS", path)
+    surface = from_polydata(mesh, segment)
+    return _placed(surface, words.GetValue(0) if told else "LPS", path)
 
 
 def _read(reader: Any, path: Path) -> Any:
@@ -183,14 +194,12 @@ def _read(reader: Any, path: Path) -> Any:
     return reader.GetOutput()
 
 
-def _placed(mesh: Any, segment: Segment, space: str, path: Path) -> Surface:
+def _placed(surface: Surface, space: str, path: Path) -> Surface:
     """The surface in LPS; turning by 180 degrees keeps the side of the triangles."""
-    surface = from_polydata(mesh, segment)
     if space == "LPS":
         return surface
     if space == "RAS":
-        points = surface.points * _RAS_TO_LPS
-        return Surface(points=points, triangles=surface.triangles, segment=segment)
+        return replace(surface, points=surface.points * _RAS_TO_LPS)
     msg = f"{path.name} lies in frame {space!r}; only LPS and RAS are known, export it as LPS"
     raise InputRefusedError(msg)
 

@@ -8,6 +8,7 @@ from vtkmodules.vtkCommonCore import vtkPoints
 from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
 from vtkmodules.vtkFiltersCore import vtkTriangleFilter
 
+from surgplan.errors import UsageError
 from surgplan.mesh._surface import Surface
 from surgplan.volume import Segment
 
@@ -31,8 +32,12 @@ def from_polydata(mesh: vtkPolyData, segment: Segment) -> Surface:
     Raises
     ------
     UsageError
-        If it has no polygon.
+        If it has no polygon, or one names a missing point.
     """
+    named = vtk_to_numpy(mesh.GetPolys().GetConnectivityArray())
+    if len(named) and not 0 <= named.min() <= named.max() < mesh.GetNumberOfPoints():
+        msg = f"polygons name points up to {named.max()} of {mesh.GetNumberOfPoints()}"
+        raise UsageError(msg)  # VTK would read past the end
     triangulate = vtkTriangleFilter()
     triangulate.PassLinesOff()
     triangulate.PassVertsOff()
