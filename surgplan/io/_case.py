@@ -101,7 +101,7 @@ class Case:
         sums = [CaseInput.of(role, source).to_dict() for role, source in inputs.items()]
         if (folder / MANIFEST).exists():
             if not resume:
-                msg = f"{folder} is a case already; go on with `--resume` or name another folder"
+                msg = f"{folder} is a case already; go on with `resume=True` or name another folder"
                 raise OutputError(msg)
             case = cls(folder=folder)
             case._go_on(sums, model)
@@ -147,12 +147,14 @@ class Case:
         for name, stage in done.items():
             for output, wanted in stage["outputs"].items():
                 if not (case.folder / output).is_file():
-                    msg = f"{case.folder} lacks {output} of its {name}; make it with `--resume`"
+                    msg = (
+                        f"{case.folder} lacks {output} of its {name}; `surgplan run` makes it again"
+                    )
                     raise CorruptFileError(msg)
                 if sha256_of(case.folder / output) != wanted:
                     msg = (
                         f"{case.folder / output} was changed after surgplan wrote it; take it into "
-                        "a new case (`--labels` for a segmentation), or delete it and `--resume`"
+                        "a new case (`--labels` for a segmentation), or delete it and run again"
                     )
                     raise CorruptFileError(msg)
         if scan is not None:

@@ -98,7 +98,7 @@ def test_folders_that_hold_other_things_are_left_alone(tmp_path, scan):
 
 
 def test_an_existing_case_is_continued_only_when_asked(case, scan):
-    with pytest.raises(OutputError, match="a case already; go on with `--resume`"):
+    with pytest.raises(OutputError, match="a case already; go on with `resume=True`"):
         Case.create(case.folder, inputs={"scan": scan})
     do(case)
     again = Case.create(case.folder, inputs={"scan": scan}, resume=True)
