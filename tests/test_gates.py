@@ -112,11 +112,21 @@ def imported_names(tree: ast.Module) -> dict[str, str]:
 
 
 def imported_modules(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and name of every module that is imported, by `importlib.import_module` too."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.lineno, node.module
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            named = node.args and isinstance(node.args[0], ast.Constant)
+            yield node.lineno, str(node.args[0].value) if named else "a module named by data"
+
+
+def modules_imported_late(tree: ast.AST) -> set[tuple[int, str]]:
+    """Those of `imported_modules` that lie inside a function."""
+    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
+    return {found for function in functions for found in imported_modules(function)}
 
 
 def constant(call: ast.Call, keyword: str, default: object) -> object:
@@ -258,16 +268,17 @@ def declared(*extras: str) -> set[str]:
     return {normal(re.match(r"[\w.-]+", line)[0]) for line in lines}
 
 
+OPTIONAL = sorted(set(PROJECT["optional-dependencies"]) - {"ai", "gui", "dev", "all"})
+
+
 def allowed_for(path: Path) -> set[str]:
-    """Distributions that a file may import."""
+    """Distributions that a file may import when it is loaded."""
     parts = path.relative_to(ROOT).parts
     if parts[0] == "plugins":
         return declared("gui") | BROUGHT_BY_NAPARI
-    if parts[0] == "surgplan" and parts[1] in WITH_NETWORKS:
-        return declared(*(set(PROJECT["optional-dependencies"]) - {"gui", "dev", "all"}))
-    if parts[0] == "surgplan":
+    if parts[0] == "surgplan" and parts[1] not in WITH_NETWORKS:
         return declared()
-    return declared(*(set(PROJECT["optional-dependencies"]) - {"all"}))
+    return declared("ai") if parts[0] == "surgplan" else declared("ai", "gui", "dev")
 
 
 OURS = {"surgplan", "napari_surgplan"}
@@ -277,15 +288,26 @@ DISTRIBUTIONS |= {"vtkmodules": ["vtk"]}
 
 @pytest.mark.parametrize("path", python_files(), ids=lambda p: str(p.relative_to(ROOT)))
 def test_a_file_imports_only_what_the_project_declares(path) -> None:
+    tree = ast.parse(path.read_text())
+    late = modules_imported_late(tree)
     undeclared = []
-    for line, module in imported_modules(ast.parse(path.read_text())):
+    for line, module in imported_modules(tree):
         top = module.split(".")[0]
         if top in sys.stdlib_module_names or top in OURS:
             continue
         sources = {normal(name) for name in DISTRIBUTIONS.get(top, [top])}
-        if not sources & allowed_for(path):
+        allowed = allowed_for(path) | (declared(*OPTIONAL) if (line, module) in late else set())
+        if not sources & allowed:
             undeclared.append(f"{line}: {module}")
     assert not undeclared, "declare it in pyproject.toml or leave it"
+
+
+def test_every_extra_that_a_message_names_is_one() -> None:
+    texts = [path.read_text() for path in (*python_files(), ROOT / "README.md")]
+    named = {extra for text in texts for extra in re.findall(r"surgplan\[([\w,]+)\]", text)}
+    assert {extra for names in named for extra in names.split(",")} <= set(
+        PROJECT["optional-dependencies"]
+    )
 
 
 def required_by(name: str, extras: tuple[str, ...]) -> set[str]:

@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 from surgplan.errors import GeometryMismatchError, LabelError, UsageError
 from surgplan.volume import (
     ANATOMY,
+    BILIARY,
     HEPATIC_VEINS,
     LIVER,
     LIVER_CYST,
@@ -180,7 +181,7 @@ def test_names_and_colours_are_not_part_of_the_fingerprint() -> None:
 
 
 # A liver with a known answer: an ellipsoid crossed by a portal trunk that leaves it, a hepatic
-# vein that stays inside, a tumour and a cyst.
+# vein and a bile duct that stay inside, a tumour and a cyst.
 SEMI_AXES_MM = np.array((50.0, 38.0, 32.0))
 TRUNK_MM, VEIN_MM = 6.0, 3.0
 
@@ -206,14 +207,16 @@ def liver_with_vessels(spacing: tuple[float, float, float]) -> Truth:
     )
     trunk = (np.hypot(points[..., 0], points[..., 2] - 4) < TRUNK_MM) & (points[..., 1] > -10)
     vein = (np.hypot(points[..., 1] + 14, points[..., 2]) < VEIN_MM) & inside
+    duct = (np.hypot(points[..., 0] - 2, points[..., 1] + 24) < VEIN_MM) & inside
     tumour = np.linalg.norm(points - (25, 5, 8), axis=-1) < 8
     cyst = np.linalg.norm(points - (-25, 5, -8), axis=-1) < 7
     masks = [
         (LIVER, inside), (LIVER_TUMOUR, tumour), (LIVER_CYST, cyst), (PORTAL_VEIN, trunk),
-        (HEPATIC_VEINS, vein),
+        (HEPATIC_VEINS, vein), (BILIARY, duct),
     ]  # fmt: skip
     image = label_map_from_masks(masks, geometry)
-    return Truth(image=image, depth_mm=depth_mm, inside=inside, vessel=trunk | vein)
+    vessel = image.mask(PORTAL_VEIN, HEPATIC_VEINS)
+    return Truth(image=image, depth_mm=depth_mm, inside=inside & ~duct, vessel=vessel)
 
 
 @pytest.mark.parametrize("spacing", [(2.0, 2.0, 2.0), (5.0, 1.4, 1.4), (1.5, 3.0, 2.2)])
@@ -230,6 +233,7 @@ def test_whole_liver_takes_the_vessels_inside_and_leaves_the_trunk_outside(spaci
     solid = truth.image.mask(LIVER, LIVER_TUMOUR, LIVER_CYST)
     assert whole[solid].all()
     assert not whole[~solid & ~truth.vessel].any()
+    assert truth.image.mask(BILIARY).sum() > 20
 
 
 @pytest.mark.parametrize("spacing", [(2.0, 2.0, 2.0), (5.0, 1.4, 1.4)])
@@ -237,7 +241,8 @@ def test_the_whole_liver_has_the_volume_of_its_ellipsoid(spacing) -> None:
     truth = liver_with_vessels(spacing)
     exact_ml = 4 / 3 * np.pi * np.prod(SEMI_AXES_MM) / 1000
     voxel_ml = truth.image.geometry.voxel_volume_mm3 / 1000
-    assert truth.image.whole_liver().sum() * voxel_ml == pytest.approx(exact_ml, rel=0.01)
+    whole_ml = truth.image.whole_liver().sum() * voxel_ml + truth.image.volume_ml(BILIARY)
+    assert whole_ml == pytest.approx(exact_ml, rel=0.01)
     without_vessels = truth.image.volume_ml(LIVER, LIVER_TUMOUR, LIVER_CYST)
     assert without_vessels < 0.99 * exact_ml
 
