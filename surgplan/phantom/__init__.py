@@ -12,7 +12,7 @@ from surgplan.phantom._lesions import (
     LesionSpec,
     random_lesions,
 )
-from surgplan.phantom._mr import MrSettings, Sequence, render_mr
+from surgplan.phantom._mr import MrSettings, Weighting, render_mr
 from surgplan.phantom._phantom import PHANTOM_VERSION, Phantom, PhantomSettings, make_phantom
 from surgplan.phantom._trees import Branch, System, VesselTree
 
@@ -27,12 +27,12 @@ __all__ = [
     "Lesion",
     "LesionSpec",
     "MrSettings",
-    "Phase",
     "Phantom",
     "PhantomSettings",
-    "Sequence",
+    "Phase",
     "System",
     "VesselTree",
+    "Weighting",
     "make_phantom",
     "random_lesions",
     "render_ct",

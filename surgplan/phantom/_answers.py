@@ -75,12 +75,11 @@ def _nearest(tree: VesselTree, lesion: Lesion, *, major_only: bool) -> dict[str,
     chosen = [b for b in tree.branches if b.radius_mm >= least]
     if not chosen:
         return None
-    reach = float(lesion.semi_axes_mm.max())
     bounds = [_ball_gap_mm(lesion, b) for b in chosen]  # never above the true gap
-    least_gap = min(bounds) + reach - float(lesion.semi_axes_mm.min())
+    slack = float(np.ptp(lesion.semi_axes_mm)) + 1e-6  # and never more than this below it
     gaps = [
         float(lesion.distance_mm(b.samples_mm(0.25)).min()) - b.radius_mm
-        if bound <= least_gap
+        if bound <= min(bounds) + slack
         else np.inf
         for b, bound in zip(chosen, bounds, strict=True)
     ]
@@ -132,7 +131,7 @@ def _plane(phantom: Phantom, name: str) -> dict[str, Any]:
     """A plane in LPS, the margin that it leaves to each lesion, and how it parts the liver."""
     labels = phantom.label_map
     point, normal = (np.asarray(v) for v in PLANES[name])
-    at = phantom.individual.place(point)[0] if point.ndim > 1 else _placed(phantom, point)
+    at = phantom.individual.place(point[None])[0]
     whole = np.argwhere(labels.whole_liver())
     beyond = (labels.geometry.to_lps(whole) - at) @ normal > 0
     voxel_ml = labels.geometry.voxel_volume_mm3 / 1000
@@ -144,11 +143,6 @@ def _plane(phantom: Phantom, name: str) -> dict[str, Any]:
         "resected_ml": round(float(beyond.sum()) * voxel_ml, 4),
         "remnant_ml": round(float((~beyond).sum()) * voxel_ml, 4),
     }
-
-
-def _placed(phantom: Phantom, point: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    placed: npt.NDArray[np.float64] = phantom.individual.place(point[None])[0]
-    return placed
 
 
 def _rounded(values: npt.NDArray[np.float64], digits: int = 4) -> list[float]:

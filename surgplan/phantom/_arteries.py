@@ -41,9 +41,7 @@ def grow_arterial(individual: Individual, portal: VesselTree) -> VesselTree:
         line = individual.place(spline(path))
         if label == "common hepatic artery":
             line = np.vstack([line[:-1], hilum])
-        feeders.append(
-            Branch(label=label, order=1, parent=None, points_mm=line, radius_mm=radius)
-        )
+        feeders.append(Branch(label=label, order=1, parent=None, points_mm=line, radius_mm=radius))
     return VesselTree(system="arterial", branches=tuple(branches), feeders=tuple(feeders))
 
 
@@ -102,7 +100,8 @@ def _offset(branch: Branch, radius_mm: float, towards: Array) -> Array:
     side = towards - (tangents @ towards)[:, None] * tangents
     side += 1e-6
     side /= np.linalg.norm(side, axis=1, keepdims=True)
-    return branch.points_mm + side * (branch.radius_mm + radius_mm + 0.6)
+    moved: Array = branch.points_mm + side * (branch.radius_mm + radius_mm + 0.6)
+    return moved
 
 
 def _renamed(branch: Branch) -> Branch:

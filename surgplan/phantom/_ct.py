@@ -123,9 +123,8 @@ def render_ct(
     how = settings or CtSettings(phase=phase)
     random = random_stream(seed, 20)
     canvas = Canvas.blank(phantom.label_map.geometry, HOUNSFIELD_AIR)
-    if how.table:
-        canvas.paint([_table()], looks(how.phase, random))
-    canvas.paint(phantom.parts, looks(how.phase, random))
+    table = [_table()] if how.table else []
+    canvas.paint([*table, *phantom.parts], looks(how.phase, random))
     picture = blurred(canvas.textured(random), canvas.geometry, how.psf_mm)
     thin = np.clip((picture + 1000) / 900, 0.35, 1.0)  # fewer photons are lost in air
     picture += how.noise_hu * thin * scanner_noise(picture.shape, random)
@@ -160,7 +159,8 @@ def _table() -> Part:
 
     def distance(p: Array) -> Array:
         ring = np.abs(np.hypot(p[0], p[1] + 520) - 645.0) - 9.0
-        return np.maximum(ring, np.abs(p[0]) - 190)
+        signed: Array = np.maximum(ring, np.abs(p[0]) - 190)
+        return signed
 
     box = np.array([[-195.0, 80.0, -1e4], [195.0, 140.0, 1e4]])
     return Part(

@@ -110,7 +110,8 @@ class Plantation:
         line = densify(trunk, 1.0)
         groups = _side_groups(line, targets)
         counts = [len(group) for _, group in groups]
-        places, start = [], 0
+        places: list[int] = []
+        start = 0
         for number, (join, _) in enumerate(groups):
             if join > start:
                 piece = line[[*range(start, join, 3), join]]

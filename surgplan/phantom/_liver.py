@@ -64,7 +64,7 @@ def _cava(p: Array) -> Array:
 def _hollowed(f: Array, p: Array) -> Array:
     """Impressions of kidney, spine, stomach and gallbladder; hilum and fissures."""
     f = without(f, right_kidney(p) - 4, 8.0)
-    f = without(f, ellipsoid(p, (-50, 72, -52), (36, 56, 62)), 14.0)
+    f = without(f, ellipsoid(p, (-50, 76, -42), (40, 58, 68)), 14.0)
     f = without(f, ellipsoid(p, (6, 30, 0), (36, 34, 200)), 14.0)
     f = without(f, ellipsoid(p, (52, 8, 16), (56, 34, 46)), 14.0)
     f = without(f, ellipsoid(p, (-14, -22, -46), (42, 34, 42)), 16.0)
@@ -80,7 +80,7 @@ def segments(p: Array) -> npt.NDArray[np.uint8]:
     """Couinaud number 1..8 of template points, wherever they lie."""
     x, y, z = p
     middle = (x + 20) * 0.86 - (y - 2) * 0.51  # > 0 left of the middle hepatic vein
-    behind = (x + 20) * 0.08 + (y - 2) * 0.997 # > 0 behind the right hepatic vein
+    behind = (x + 20) * 0.08 + (y - 2) * 0.997  # > 0 behind the right hepatic vein
     umbilical = (x - 1) + (y + 50) * 0.16  # > 0 left of the umbilical fissure
     left_vein = (y + 46) * 0.6 + (z - 30) * 0.8  # > 0 above and behind the left vein
     upper = z - 2 + 0.1 * (x + 60)  # > 0 above the portal bifurcation

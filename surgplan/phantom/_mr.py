@@ -14,7 +14,7 @@ from surgplan.phantom._phantom import Phantom
 from surgplan.phantom._tissue import Canvas, Image, Look, blurred
 from surgplan.volume import Geometry, Volume
 
-Sequence = Literal["t1", "t2"]
+Weighting = Literal["t1", "t2"]
 
 # tissue: T1 intensity, T2 intensity, grain, strands (T1, T2)
 _LOOKS: dict[str, tuple[float, float, float, float, float]] = {
@@ -76,7 +76,7 @@ class MrSettings:
         Standard deviation of the point spread.
     """
 
-    sequence: Sequence = "t1"
+    sequence: Weighting = "t1"
     noise: float = 14.0
     bias: float = 0.14
     psf_mm: float = 0.9
@@ -91,7 +91,7 @@ class MrSettings:
 
 
 def render_mr(
-    phantom: Phantom, *, seed: int, sequence: Sequence = "t1", settings: MrSettings | None = None
+    phantom: Phantom, *, seed: int, sequence: Weighting = "t1", settings: MrSettings | None = None
 ) -> Volume:
     """An MR of a phantom on its own grid.
 

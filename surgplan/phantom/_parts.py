@@ -1,4 +1,4 @@
-"""Parts of the body in the order in which they are painted; where two overlap the later one wins."""
+"""Parts of the body in the order in which they are painted; the later covers the earlier."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from surgplan.phantom import _liver, _organs, _torso
 from surgplan.phantom._individual import Individual
 from surgplan.phantom._shapes import Blob, Distance, Shape, index_box, subgrid
 from surgplan.volume import (
-    ARTERIES,
     BILIARY,
     BONE,
     BOWEL,
@@ -24,7 +23,6 @@ from surgplan.volume import (
     RIGHT_KIDNEY,
     SPLEEN,
     STOMACH,
-    VENA_CAVA,
     Geometry,
     Segment,
 )
@@ -107,7 +105,6 @@ def _maker(individual: Individual) -> Callable[..., Part]:
 def _torso_parts(individual: Individual) -> tuple[Part, ...]:
     make, fat_mm = _maker(individual), individual.fat_mm
     wall = partial(_torso.wall, fat_mm=fat_mm)
-    low = (-400, -200, -400, 400, 200, -20)  # parts of the trunk without end
     return (
         make(_torso.skin, TRUNK, None, (0, "skin"), (1.6, "fat")),
         make(

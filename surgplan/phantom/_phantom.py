@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from surgplan.errors import UsageError
-from surgplan.phantom import _answers
+from surgplan.phantom import _answers, _liver
 from surgplan.phantom._arteries import bile_ducts, grow_arterial, renal_veins
 from surgplan.phantom._individual import Individual
 from surgplan.phantom._lesions import (
     DEFAULT_LESIONS,
     Lesion,
     LesionSpec,
-    obstacles,
-    place_lesions,
     random_lesions,
 )
 from surgplan.phantom._parts import Part, layers, organ_parts, paint_labels
+from surgplan.phantom._placing import obstacles, place_lesions
 from surgplan.phantom._routes import LiverSpace
 from surgplan.phantom._shapes import coordinates, subgrid
 from surgplan.phantom._trees import VesselTree
 from surgplan.phantom._vessels import cava, grow_hepatic, grow_portal, trunks
-from surgplan.phantom import _liver
 from surgplan.volume import (
     ANATOMY,
     ARTERIES,
@@ -137,6 +135,12 @@ class Phantom:
         """The tree of ``'portal'``, ``'hepatic'`` or ``'arterial'``."""
         return next(t for t in self.trees if t.system == system)
 
+    def on(self, geometry: Geometry) -> Phantom:
+        """The same body on another grid, sampled anew from its shapes; nothing is resampled."""
+        label_map, couinaud = _sample(self.parts, self.individual, geometry)
+        settings = replace(self.settings, geometry=geometry)
+        return replace(self, settings=settings, label_map=label_map, couinaud=couinaud)
+
     def known_answers(self) -> dict[str, Any]:
         """Volumes, lesions, vessels, distances and margins as plain numbers, ready for JSON."""
         return _answers.known_answers(self)
@@ -167,19 +171,25 @@ def make_phantom(settings: PhantomSettings) -> Phantom:
         Part(shape=portal.tubes(), layers=layers((0, "portal vein")), segment=PORTAL_VEIN),
         *(lesion.part() for lesion in lesions),
     )
-    geometry = settings.grid()
-    label_map = LabelMap(
-        array=paint_labels(parts, geometry), geometry=geometry, segments=ANATOMY
-    )
+    label_map, couinaud = _sample(parts, individual, settings.grid())
     return Phantom(
         settings=settings,
         label_map=label_map,
-        couinaud=_couinaud(label_map, individual),
+        couinaud=couinaud,
         trees=(portal, hepatic, arterial),
         lesions=lesions,
         parts=parts,
         individual=individual,
     )
+
+
+def _sample(
+    parts: tuple[Part, ...], individual: Individual, geometry: Geometry
+) -> tuple[LabelMap, LabelMap]:
+    """Structures and Couinaud segments on a grid."""
+    array = paint_labels(parts, geometry)
+    label_map = LabelMap(array=array, geometry=geometry, segments=ANATOMY)
+    return label_map, _couinaud(label_map, individual)
 
 
 def _couinaud(label_map: LabelMap, individual: Individual) -> LabelMap:

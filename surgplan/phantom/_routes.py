@@ -38,9 +38,7 @@ class LiverSpace:
         geometry = Geometry.from_spacing(
             shape=(72, 80, 96), spacing_mm=(GRID_MM,) * 3, origin_mm=(-165, -125, -110)
         )
-        distance = evaluate(
-            lambda p: _liver.liver(individual.bend(p), individual), geometry
-        )
+        distance = evaluate(lambda p: _liver.liver(individual.bend(p), individual), geometry)
         return cls(individual=individual, geometry=geometry, distance_mm=distance)
 
     def depth_mm(self, points: Array) -> Array:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -66,7 +67,7 @@ class Tubes:
             box = index_box(window, np.array([np.minimum(a, b) - grow, np.maximum(a, b) + grow]))
             if box is None:
                 continue
-            part = evaluate(lambda p, a=a, b=b, r=r: tube(p, a, b, r), subgrid(window, box))
+            part = evaluate(partial(tube, a=a, b=b, radii=r), subgrid(window, box))
             np.minimum(field[box], part, out=field[box])
         return field
 
@@ -142,7 +143,8 @@ def tube(p: Array, a: Array, b: Array, radii: Array) -> Array:
     x -= t * axis[0]
     y -= t * axis[1]
     z -= t * axis[2]
-    return np.sqrt(x * x + y * y + z * z) - (radii[0] + t * (radii[1] - radii[0]))
+    distance: Array = np.sqrt(x * x + y * y + z * z) - (radii[0] + t * (radii[1] - radii[0]))
+    return distance
 
 
 def ellipsoid(p: Array, centre: npt.ArrayLike, semi: npt.ArrayLike, turn_deg: float = 0.0) -> Array:
@@ -155,7 +157,8 @@ def ellipsoid(p: Array, centre: npt.ArrayLike, semi: npt.ArrayLike, turn_deg: fl
     x, y, z = x / s[0], y / s[1], z / s[2]
     k = np.sqrt(x * x + y * y + z * z) + 1e-9
     x, y, z = x / s[0], y / s[1], z / s[2]
-    return k * (k - 1) / (np.sqrt(x * x + y * y + z * z) + 1e-9 / float(s.min()))
+    distance: Array = k * (k - 1) / (np.sqrt(x * x + y * y + z * z) + 1e-9 / float(s.min()))
+    return distance
 
 
 def column(p: Array, centre: tuple[float, float], semi: tuple[float, float]) -> Array:
@@ -163,7 +166,8 @@ def column(p: Array, centre: tuple[float, float], semi: tuple[float, float]) -> 
     x, y = (p[0] - centre[0]) / semi[0], (p[1] - centre[1]) / semi[1]
     k = np.sqrt(x * x + y * y) + 1e-9
     x, y = x / semi[0], y / semi[1]
-    return k * (k - 1) / (np.sqrt(x * x + y * y) + 1e-9 / min(semi))
+    distance: Array = k * (k - 1) / (np.sqrt(x * x + y * y) + 1e-9 / min(semi))
+    return distance
 
 
 def union(a: Array, b: Array, blend_mm: float) -> Array:

@@ -106,7 +106,8 @@ def scanner_noise(shape: tuple[int, ...], random: np.random.Generator) -> Image:
         random.standard_normal(shape, dtype=np.float32), (1.0, 2.5, 2.5), truncate=3.0
     )
     noise: Image = fine / fine.std() + 0.35 * coarse / coarse.std()
-    return noise / noise.std()
+    unit: Image = noise / noise.std()
+    return unit
 
 
 def blurred(picture: Image, geometry: Geometry, psf_mm: float) -> Image:

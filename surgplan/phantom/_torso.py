@@ -19,10 +19,11 @@ def skin(p: Array) -> Array:
     x, y, z = p
     waist = 1.0 - 0.035 * np.exp(-(((z + 70) / 45) ** 2))
     u, v = np.abs(x) / (155 * waist), np.abs(y - 1) / np.where(y > 1, 107.0, 113.0 * waist)
-    k = np.sqrt(u * u * u ** 0.3 + v * v * v**0.3) ** (2 / 2.3) + 1e-9
+    k = (u**2.3 + v**2.3) ** (1 / 2.3) + 1e-9
     radius = (np.hypot(x, y - 1) + 1e-6) / k
     groove = 7.0 * np.exp(-((x / 17) ** 2)) * np.clip((y - 60) / 30, 0, 1)
-    return (k - 1) * radius + groove
+    distance: Array = (k - 1) * radius + groove
+    return distance
 
 
 def wall(p: Array, fat_mm: float) -> Array:
@@ -30,7 +31,8 @@ def wall(p: Array, fat_mm: float) -> Array:
     x, y, z = p
     low = np.clip(-z / 120, -0.3, 1)
     thick = fat_mm * (1 + 0.25 * low + 0.12 * np.sin(x / 37 + 1) + 0.15 * y / 100)
-    return skin(p) + thick
+    distance: Array = skin(p) + thick
+    return distance
 
 
 def back(p: Array) -> Array:
@@ -85,7 +87,8 @@ def muscles(p: Array, fat_mm: float) -> Array:
     quadratus = np.maximum(ellipsoid(q, (58, 58, -90), (20, 9, 70)), z - 0)
     crus = column(q, (15, 14), (5, 11)) + np.maximum(-z - 70, 0) * 0.4 + np.maximum(z - 30, 0) * 0.4
     deep = np.minimum(np.minimum(psoas, quadratus), crus)
-    return np.maximum(np.minimum(erector, deep), wall(p, fat_mm) + 0.5)
+    distance: Array = np.maximum(np.minimum(erector, deep), wall(p, fat_mm) + 0.5)
+    return distance
 
 
 def _along_spine(z: Array) -> Array:
@@ -136,7 +139,8 @@ def ribs(p: Array, fat_mm: float) -> Array:
     f = (k - 1) * 4.0
     arch = 40 * np.clip(turn - 0.45, 0, 1) / 0.55 * 3.0 - 70  # lower edge of the rib cage
     ends = np.maximum(arch - p[2], (turn - 0.74) * 150)
-    return np.maximum(np.maximum(f, ends), (0.10 - turn) * 200)
+    distance: Array = np.maximum(np.maximum(f, ends), (0.10 - turn) * 200)
+    return distance
 
 
 def cartilage(p: Array, fat_mm: float) -> Array:
@@ -146,14 +150,16 @@ def cartilage(p: Array, fat_mm: float) -> Array:
     depth = wall(p, fat_mm) + 6.0
     f = (np.sqrt((depth / 4.2) ** 2 + (rise * 0.86 / 7.0) ** 2) - 1) * 4.5
     arch = 40 * np.clip(turn - 0.45, 0, 1) / 0.55 * 3.0 - 70
-    return np.maximum(np.maximum(f, arch - p[2]), (0.735 - turn) * 150)
+    distance: Array = np.maximum(np.maximum(f, arch - p[2]), (0.735 - turn) * 150)
+    return distance
 
 
 def breastbone(p: Array, fat_mm: float) -> Array:
     """The lower breastbone with its tip."""
     depth = wall(p, fat_mm) + 6.0
     flat = np.sqrt((depth / 4.5) ** 2 + (p[0] / 14.0) ** 2)
-    return np.maximum((flat - 1) * 5, 58 - p[2])
+    distance: Array = np.maximum((flat - 1) * 5, 58 - p[2])
+    return distance
 
 
 def gullet(p: Array) -> Array:

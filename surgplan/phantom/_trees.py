@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -140,11 +140,6 @@ def finish(
             )
         )
     return VesselTree(system=system, branches=tuple(branches), feeders=feeders)
-
-
-def shifted(branch: Branch, points_mm: Array) -> Branch:
-    """The same branch on another centreline."""
-    return replace(branch, points_mm=points_mm)
 
 
 def _join_chains(sprouts: list[Sprout]) -> list[Sprout]:

@@ -176,7 +176,7 @@ def grow_portal(space: LiverSpace, lesions: Obstacles) -> VesselTree:
     individual = space.individual
     random = random_stream(individual.seed, 3)
     others = Obstacles(centres=lesions.centres, radii=lesions.radii)
-    for name, _, path in HEPATIC:
+    for _, _, path in HEPATIC:
         radius = HEPATIC_UNIT_MM * (HEPATIC_TERMINALS / 2.5) ** (1 / 3)
         others.add(individual.place(spline(path)), radius, SYSTEM_GAP_MM)
     others.add(individual.place(_liver.CAVA), 12.5, 1.0)
