@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import numpy.typing as npt
 import pydicom
 from pydicom.uid import UID
 
-from surgplan.errors import GeometryError, LabelError, UnsupportedImageError
+from surgplan.errors import CorruptFileError, GeometryError, LabelError, UnsupportedImageError
 from surgplan.io._dicom_parse import parse, reading_dicom
 from surgplan.io._dicom_seg_frames import READABLE_SYNTAXES, plain
 from surgplan.io._guard import check_declared
@@ -43,14 +45,32 @@ def load_dicom_seg(path: Path) -> LabelFile:
         If its frames do not make one regular grid.
     """
     header = parse(path, _HEADER)
+    with _decoding(path):
+        _check(header, path)
+        dataset = plain(pydicom.dcmread(path), path.name)
+        segmentation = hd.seg.Segmentation.from_dataset(dataset, copy=False)
+        return _placed(segmentation, _parts(segmentation), path)
+
+
+@contextmanager
+def _decoding(path: Path) -> Iterator[None]:
+    """What pydicom and the frame tables of highdicom raise on damage becomes `CorruptFileError`."""
+    try:
+        with reading_dicom(path), np.errstate(invalid="raise"):
+            yield
+    except sqlite3.Error as e:
+        msg = f"{path.name} is damaged DICOM ({e}); copy or export it again"
+        raise CorruptFileError(msg) from e
+
+
+def _check(header: Any, path: Path) -> None:
+    """Refuse other objects, encodings and kinds, and more voxels than the file can hold."""
     if header.get("SOPClassUID") not in _KINDS:
         msg = f"{path.name} is DICOM but no segmentation; give the SEG object of the study"
         raise UnsupportedImageError(msg)
-    syntax = header.file_meta.get("TransferSyntaxUID")
+    syntax = UID(header.file_meta.get("TransferSyntaxUID", ""))
     if syntax not in READABLE_SYNTAXES:
-        msg = (
-            f"no decoder for {UID(syntax or '').name or 'its encoding'} in {path.name}; {_WAY_OUT}"
-        )
+        msg = f"no decoder for {syntax.name or 'its encoding'} in {path.name}; {_WAY_OUT}"
         raise UnsupportedImageError(msg)
     if header.get("SegmentationType") not in ("BINARY", "LABELMAP"):
         msg = (
@@ -61,11 +81,6 @@ def load_dicom_seg(path: Path) -> LabelFile:
     bits = int(header.Rows) * int(header.Columns) * int(header.NumberOfFrames)
     declared = bits if header.BitsAllocated == 1 else bits * int(header.BitsAllocated) // 8
     check_declared(path.name, declared, path.stat().st_size, packed=True)
-    with reading_dicom(path):
-        dataset = plain(pydicom.dcmread(path), path.name)
-        segmentation = hd.seg.Segmentation.from_dataset(dataset, copy=False)
-        parts = _parts(segmentation)
-    return _placed(segmentation, parts, path)
 
 
 def _placed(segmentation: Any, parts: list[LabelPart], path: Path) -> LabelFile:
@@ -101,7 +116,7 @@ def _layers(
 ) -> Iterator[npt.NDArray[Any]]:
     wanted = [[p.numbers[0]] for p in parts] if apart else [[p.numbers[0] for p in parts]]
     for numbers in wanted:
-        with reading_dicom(path):
+        with _decoding(path):
             volume = segmentation.get_volume(
                 segment_numbers=numbers, combine_segments=True, relabel=apart
             )

@@ -209,7 +209,7 @@ def _offset(header: nib.Nifti1Header, name: str) -> int:
 def _dtype(header: nib.Nifti1Header, name: str) -> np.dtype[Any]:
     try:
         dtype: np.dtype[Any] = header.get_data_dtype()
-    except HeaderDataError as e:
+    except (HeaderDataError, KeyError) as e:
         msg = f"{name} has an unknown type of voxels ({e}); save it as int16 or float32"
         raise UnsupportedImageError(msg) from e
     real_type(dtype, name)

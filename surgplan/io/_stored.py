@@ -113,7 +113,7 @@ def grid(shape: tuple[int, ...], affine: npt.ArrayLike, name: str) -> Geometry:
 def real_type(dtype: np.dtype[Any], name: str) -> None:
     """Raise `UnsupportedImageError` unless voxels are single real numbers."""
     if dtype.kind not in "iuf":
-        kind = {"c": "complex numbers", "V": "colours"}.get(dtype.kind, str(dtype))
+        kind = "colours" if dtype.names else "complex numbers" if dtype.kind == "c" else str(dtype)
         msg = f"a scan has one real number per voxel, {name} has {kind}; export the scan itself"
         raise UnsupportedImageError(msg)
 

@@ -281,6 +281,12 @@ def test_packed_metaimage_is_read(tmp_path):
     assert is_the_scan(read_itk(mha(tmp_path / "a.mha", CompressedData="True", data=data)))
 
 
+def test_bytes_behind_packed_voxels_are_refused(tmp_path):
+    data = zlib.compress(scan().array.tobytes()) + b"x"
+    with pytest.raises(CorruptFileError, match="bytes follow the end"):
+        read_itk(mha(tmp_path / "a.mha", CompressedData="True", data=data))
+
+
 @pytest.mark.parametrize(
     ("changed", "error", "words"),
     [

@@ -334,6 +334,13 @@ def test_a_file_shorter_than_its_header_is_refused(tmp_path, size):
         read_nifti(tmp_path / "b.nii")
 
 
+@pytest.mark.parametrize("code", [1, 5, 32000])
+def test_a_type_of_voxels_that_nobody_knows_is_refused(tmp_path, code):
+    path = patch(write_raw(tmp_path / "a.nii", hounsfield()), 70, struct.pack("<h", code))
+    with pytest.raises(UnsupportedImageError, match=r"unknown type of voxels|one real number"):
+        read_nifti(path)
+
+
 def test_half_a_pair_is_refused(tmp_path):
     nib.save(nib.Nifti1Pair(hounsfield(), np.eye(4)), tmp_path / "a.img")
     (tmp_path / "a.hdr").rename(tmp_path / "a.nii")
