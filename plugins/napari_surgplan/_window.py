@@ -62,7 +62,7 @@ def dress(viewer: Any) -> None:
         displayed = viewer.dims.displayed
         flat = len(displayed) == 2
         upwards = flat and _grows_upwards(displayed)
-        viewer.camera.orientation = ("away", "up" if upwards else "down", "right")
+        viewer.scene.camera.orientation = ("away", "up" if upwards else "down", "right")
         letters = directions(displayed) if flat else {}
         words = "   ".join(f"{edge} {letter}" for edge, letter in letters.items())
         text.text = f"{words}\n{surgplan.NOT_A_MEDICAL_DEVICE}".strip()
@@ -72,7 +72,7 @@ def dress(viewer: Any) -> None:
         for layer in viewer.layers:
             layer.visible = flat != (layer._type_string == "surface")
         if not flat:
-            viewer.camera.set_view_direction(view_direction=FROM_THE_FRONT, up_direction=HEAD_UP)
+            viewer.scene.camera.set_view_direction(view_direction=FROM_THE_FRONT, up_direction=HEAD_UP)
 
     for changed in (viewer.dims.events.order, viewer.dims.events.ndisplay):
         changed.connect(follow)

@@ -46,6 +46,13 @@ if device == "cpu" and torch.backends.mps.is_available():
 name = torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} threads"
 print(f"{torch.__version__} on {device} ({name})")
 """
+_MODELS_PROBE = """
+from surgplan.segmentation import shipped_models
+models = shipped_models()
+for model in models:
+    model.verify()
+print(", ".join(f"{m.name} {m.version}, checksum fits" for m in models) or "none shipped")
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +123,12 @@ def check_torch() -> Iterable[Check]:
     yield _probe("torch", _TORCH_PROBE, state="bad", way_out="pip install --force-reinstall torch")
 
 
+def check_models() -> Iterable[Check]:
+    """The weights of the shipped models against their checksums."""
+    if _version("torch") is not None and _version("monai") is not None:
+        yield _probe("models", _MODELS_PROBE, state="bad", way_out="reinstall surgplan")
+
+
 def check_resources() -> Iterable[Check]:
     """Memory, disk and the right to write here and in the folder for temporary files."""
     memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
@@ -133,6 +146,7 @@ ALL_CHECKS: tuple[Callable[[], Iterable[Check]], ...] = (
     check_decoders,
     check_graphics,
     check_torch,
+    check_models,
     check_resources,
 )
 

@@ -34,5 +34,7 @@ def _table(checks: list[Check]) -> object:
 
     table = Table("", "what", "found", "way out", box=None, pad_edge=False)
     for check in checks:
-        table.add_row(_MARKS[check.state], check.what, escape(check.found), escape(check.way_out))
+        table.add_row(
+            _MARKS[check.state], escape(check.what), escape(check.found), escape(check.way_out)
+        )
     return table

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,72 +13,19 @@ import surgplan.planning
 import surgplan.report
 from surgplan.io import Case, write_json, write_label_map, write_volume
 from surgplan.volume import (
-    HEPATIC_VEINS,
     LIVER,
     LIVER_TUMOUR,
-    PORTAL_VEIN,
     Geometry,
     LabelMap,
-    Volume,
     crop,
-    label_map_from_masks,
     reorient,
 )
 
-SHAPE = (16, 24, 28)
-GEOMETRY = Geometry.from_spacing(shape=SHAPE, spacing_mm=(8, 6, 6), origin_mm=(-120, -70, -60))
 STAGES = ["image", "labels", "surfaces", "plans", "report"]
-
-
-def _body() -> tuple[Volume, LabelMap]:
-    """A liver of known shape with two tumours and two vessels."""
-    x, y, z = (GEOMETRY.to_lps(np.moveaxis(np.indices(SHAPE), 0, -1))[..., a] for a in range(3))
-    liver = ((x + 40) / 66) ** 2 + (y / 48) ** 2 + (z / 44) ** 2 < 1
-    tumour = (x + 72) ** 2 + y**2 + z**2 < 14**2
-    tumour |= (x + 24) ** 2 + (y + 20) ** 2 + (z - 16) ** 2 < 10**2
-    portal = liver & (abs(y) < 4) & (abs(z) < 5) & (x > -50)
-    hepatic = liver & (abs(y - 18) < 4) & (abs(x + 40) < 4) & (z > -10)
-    label_map = label_map_from_masks(
-        [(LIVER, liver), (PORTAL_VEIN, portal), (HEPATIC_VEINS, hepatic), (LIVER_TUMOUR, tumour)],
-        GEOMETRY,
-    )
-    array = np.where((x / 125) ** 2 + (y / 72) ** 2 < 1, -60, -1000).astype(np.int16)
-    for segment, value in (
-        (LIVER, 105),
-        (PORTAL_VEIN, 180),
-        (HEPATIC_VEINS, 160),
-        (LIVER_TUMOUR, 55),
-    ):
-        array[label_map.mask(segment)] = value
-    return Volume(array=array, geometry=GEOMETRY, modality="CT"), label_map
-
-
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("inputs")
-    volume, label_map = _body()
-    write_volume(volume, folder / "scan.nii.gz")
-    write_label_map(label_map, folder / "labels.nii.gz")
-    return folder
 
 
 def _words(inputs: Path, case: Path) -> list[str | Path]:
     return ["run", inputs / "scan.nii.gz", case, "--labels", inputs / "labels.nii.gz", "--json"]
-
-
-@pytest.fixture(scope="module")
-def made(inputs, tmp_path_factory) -> Path:
-    """A finished case; tests that change it work on a copy."""
-    from surgplan.cli import main
-
-    case = tmp_path_factory.mktemp("made") / "case"
-    assert main([str(w) for w in _words(inputs, case)]) == 0
-    return case
-
-
-@pytest.fixture
-def case(made, tmp_path) -> Path:
-    return Path(shutil.copytree(made, tmp_path / "case", copy_function=shutil.copy2))
 
 
 @pytest.fixture
@@ -98,7 +44,7 @@ def _files(case: Path) -> dict[str, tuple[int, bytes]]:
     return {str(p.relative_to(case)): (p.stat().st_mtime_ns, p.read_bytes()) for p in found}
 
 
-def test_a_case_is_complete(made) -> None:
+def test_a_case_is_complete(made, body) -> None:
     files = set(_files(made))
     assert {
         "image.nii.gz",
@@ -116,20 +62,20 @@ def test_a_case_is_complete(made) -> None:
     assert len(plans) == 3
     assert all(f.replace(".json", ".mrk.json") in files for f in plans)
     assert "confidence.nii.gz" not in files
-    volume, label_map = _body()
+    volume, label_map = body
     case = Case.open(made)
     assert case.read_image().fingerprint() == volume.fingerprint()
     np.testing.assert_array_equal(case.read_labels().array, label_map.array)
     assert surgplan.NOT_A_MEDICAL_DEVICE in (made / "report.html").read_text()
 
 
-def test_a_second_run_does_nothing_again_and_says_the_same(surgplan_cli, inputs, case) -> None:
+def test_a_second_run_does_nothing_again(surgplan_cli, inputs, case, body) -> None:
     before = _files(case)
     told = surgplan_cli(*_words(inputs, case))
     assert told.code == 0, told.err
     assert told.answer["stages"] == dict.fromkeys(STAGES, "kept")
     assert _files(case) == before
-    _, label_map = _body()
+    _, label_map = body
     tumour = next(s for s in told.answer["structures"] if s["name"] == "liver tumour")
     assert tumour["volume_ml"] == pytest.approx(label_map.volume_ml(LIVER_TUMOUR), abs=1e-3)
     best = told.answer["plans"][0]
@@ -181,8 +127,8 @@ def test_force_does_everything_again_with_the_same_result(surgplan_cli, inputs, 
         assert after[name][1] == before[name][1], name
 
 
-def test_another_scan_is_refused(surgplan_cli, inputs, case, tmp_path) -> None:
-    volume, _ = _body()
+def test_another_scan_is_refused(surgplan_cli, inputs, case, tmp_path, body) -> None:
+    volume, _ = body
     write_volume(volume.with_array(volume.array + np.int16(1)), tmp_path / "scan.nii.gz")
     before = _files(case)
     words = _words(inputs, case)
@@ -192,8 +138,8 @@ def test_another_scan_is_refused(surgplan_cli, inputs, case, tmp_path) -> None:
 
 
 @pytest.mark.usefixtures("quick_report")
-def test_labels_with_turned_axes_fit_without_resampling(surgplan_cli, inputs, tmp_path) -> None:
-    volume, label_map = _body()
+def test_labels_with_turned_axes_fit_as_they_are(surgplan_cli, inputs, tmp_path, body) -> None:
+    volume, label_map = body
     write_label_map(reorient(label_map, "RAI"), tmp_path / "labels.nii.gz")
     told = surgplan_cli(
         "run", inputs / "scan.nii.gz", tmp_path / "case", "--labels", tmp_path / "labels.nii.gz",
@@ -207,8 +153,8 @@ def test_labels_with_turned_axes_fit_without_resampling(surgplan_cli, inputs, tm
 
 @pytest.mark.parametrize("allowed", [False, True])
 @pytest.mark.usefixtures("quick_report")
-def test_labels_on_another_grid(surgplan_cli, inputs, tmp_path, allowed) -> None:
-    _, label_map = _body()
+def test_labels_on_another_grid(surgplan_cli, inputs, tmp_path, allowed, body) -> None:
+    _, label_map = body
     smaller = crop(label_map, (slice(1, 15), slice(2, 22), slice(1, 26)))
     assert smaller.volume_ml(LIVER) == label_map.volume_ml(LIVER)
     write_label_map(smaller, tmp_path / "labels.nii.gz")
@@ -227,14 +173,14 @@ def test_labels_on_another_grid(surgplan_cli, inputs, tmp_path, allowed) -> None
 
 
 def test_labels_of_another_patient_are_refused_even_when_resampling(
-    surgplan_cli, inputs, tmp_path
+    surgplan_cli, inputs, tmp_path, body
 ) -> None:
-    _, label_map = _body()
+    _, label_map = body
     far = label_map.geometry.affine.copy()
     far[:3, 3] += (0, 60, 0)
     moved = LabelMap(
         array=label_map.array,
-        geometry=Geometry(shape=SHAPE, affine=far),
+        geometry=Geometry(shape=label_map.geometry.shape, affine=far),
         segments=label_map.segments,
     )
     write_label_map(moved, tmp_path / "labels.nii.gz")

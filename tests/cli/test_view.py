@@ -1,0 +1,165 @@
+"""A case in the window: the right way round, the right way up, lit, in millimetres."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import surgplan
+from surgplan.cli import _options
+from surgplan.io import Case
+from surgplan.volume import HEPATIC_VEINS, LIVER_TUMOUR
+
+pytest.importorskip("napari", reason="needs the gui extra")
+
+from matplotlib.image import imread
+from napari.components import ViewerModel
+from napari.layers import Layer
+
+from napari_surgplan import case_layers
+from napari_surgplan._window import directions, dress, look_at
+
+needs_screen = pytest.mark.skipif(
+    sys.platform.startswith("linux") and not os.environ.get("DISPLAY"),
+    reason="no screen; scripts/test brings one",
+)
+LETTERS = {0: "IS", 1: "AP", 2: "RL"}
+
+
+@pytest.fixture
+def viewer(made) -> ViewerModel:
+    viewer = ViewerModel()
+    for layer in case_layers(Case.open(made)):
+        viewer.add_layer(Layer.create(*layer))
+    dress(viewer)
+    return viewer
+
+
+def test_a_case_becomes_scan_structures_and_surfaces(viewer, made) -> None:
+    surfaces = [layer.name for layer in viewer.layers if "surface" in layer.name]
+    assert [layer.name for layer in viewer.layers][:2] == ["CT scan", "structures"]
+    assert surfaces[-1] == "liver parenchyma surface"
+    assert len(surfaces) == len(list((made / "surfaces").glob("*.stl"))) == 4
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_letters_say_where_the_edges_of_the_picture_lie_in_the_patient(viewer, order) -> None:
+    viewer.dims.order = order
+    down, across = viewer.dims.displayed
+    vertical, horizontal = (str(o) for o in viewer.scene.camera.orientation2d)
+    low, high = LETTERS[down] if vertical == "down" else LETTERS[down][::-1]
+    left, right = LETTERS[across] if horizontal == "right" else LETTERS[across][::-1]
+    wanted = {"top": low, "bottom": high, "left": left, "right": right}
+    assert directions(viewer.dims.displayed) == wanted
+    shown = viewer.canvas.overlays.text.text
+    assert all(f"{edge} {letter}" in shown for edge, letter in wanted.items())
+    assert surgplan.NOT_A_MEDICAL_DEVICE in shown
+
+
+@pytest.mark.parametrize(
+    ("displayed", "top_left"), [((1, 2), "AR"), ((0, 2), "SR"), ((0, 1), "SA")]
+)
+def test_axial_coronal_and_sagittal_stand_as_radiologists_read_them(displayed, top_left) -> None:
+    letters = directions(displayed)
+    assert letters["top"] + letters["left"] == top_left
+
+
+def test_the_3d_view_is_not_mirrored_and_shows_the_patient_from_the_front(viewer) -> None:
+    viewer.dims.order = (1, 0, 2)
+    viewer.dims.order = (0, 1, 2)
+    viewer.dims.ndisplay = 3
+    assert [str(o) for o in viewer.scene.camera.orientation] == ["away", "down", "right"]
+    np.testing.assert_allclose(viewer.scene.camera.view_direction, (0, 1, 0), atol=1e-6)
+    np.testing.assert_allclose(viewer.scene.camera.up_direction, (1, 0, 0), atol=1e-6)
+    assert {layer.visible for layer in viewer.layers if "surface" in layer.name} == {True}
+    assert not viewer.layers["CT scan"].visible
+    viewer.dims.ndisplay = 2
+    assert viewer.layers["CT scan"].visible
+
+
+def test_it_opens_at_the_tumours(viewer, body) -> None:
+    _, label_map = body
+    look_at(viewer, label_map)
+    index = np.argwhere(label_map.mask(LIVER_TUMOUR)).mean(axis=0)
+    middle = label_map.geometry.to_lps(index)[::-1]
+    assert np.abs(np.subtract(viewer.dims.point, middle)).max() <= 4.1  # half a voxel
+
+
+def _centre(picture: np.ndarray, colour: tuple[int, int, int]) -> tuple[float, float, int]:
+    """Row, column and number of the pixels whose hue is that of a colour."""
+    pixels = picture[..., :3].astype(float)
+    length = np.linalg.norm(pixels, axis=-1)
+    wanted = np.array(colour) / np.linalg.norm(colour)
+    alike = (pixels @ wanted > 0.985 * length) & (length > 0.25)
+    rows, columns = np.nonzero(alike)
+    return float(rows.mean()), float(columns.mean()), len(rows)
+
+
+def _picture(case: Path, path: Path, *words: str) -> np.ndarray:
+    code = "from surgplan.cli import main; raise SystemExit(main())"
+    command = [sys.executable, "-c", code, "view", str(case), "--screenshot", str(path), *words]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert surgplan.NOT_A_MEDICAL_DEVICE in done.stdout
+    return imread(path)
+
+
+@pytest.mark.gui
+@needs_screen
+def test_a_real_window_shows_surfaces_the_right_way_round_and_lit(made, tmp_path) -> None:
+    picture = _picture(made, tmp_path / "view.png", "--3d")
+    height, width = picture.shape[:2]
+    row, column, count = _centre(picture, HEPATIC_VEINS.colour)
+    assert count > 100  # bright enough to be told
+    _, of_tumours, tumours = _centre(picture, LIVER_TUMOUR.colour)
+    assert tumours > 200
+    assert of_tumours < width / 2  # the tumours lie more to the right than the liver's middle
+    assert row < height / 2  # the veins run upwards, and the head is up
+    assert column > of_tumours
+
+
+@pytest.mark.gui
+@needs_screen
+def test_a_real_window_shows_slices(made, tmp_path) -> None:
+    picture = _picture(made, tmp_path / "view.png")
+    assert picture[..., :3].std() > 0.05
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("nothing",), 4),
+        (("CASE", "--screenshot", "a.jpg"), 2),
+        (("CASE", "--screenshot", "f/a.png"), 5),
+    ],
+)
+def test_what_cannot_be_shown_is_one_line(
+    surgplan_cli, made, tmp_path, monkeypatch, words, code
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "f").touch()
+    told = surgplan_cli("view", *[made if w == "CASE" else w for w in words])
+    assert told.code == code
+    assert told.error
+
+
+def test_without_a_screen_it_says_so(surgplan_cli, made, monkeypatch) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    told = surgplan_cli("view", made)
+    assert told.code == 2
+    assert "screen" in told.error
+
+
+def test_without_napari_the_install_line_is_named(surgplan_cli, made, monkeypatch) -> None:
+    monkeypatch.setattr(_options, "find_spec", lambda name: None)
+    told = surgplan_cli("view", made)
+    assert told.code == 7
+    assert "pip install 'surgplan[gui]'" in told.error
