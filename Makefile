@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 CASE ?= demo_case
-SCAN ?= sample_volumes/liver_ct.nii.gz
+SCAN ?= sample_volumes/synthetic_liver_ct.nii.gz
 TORCH_INDEX ?=
 
 BIN := .venv/bin

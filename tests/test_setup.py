@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -125,6 +126,11 @@ def test_a_mac_brings_its_own_screen(script, monkeypatch) -> None:
 @pytest.mark.parametrize("name", ["setup", "check", "test"])
 def test_a_script_can_be_executed(name) -> None:
     assert os.access(ROOT / "scripts" / name, os.X_OK)
+
+
+def test_the_scan_of_the_demo_is_there() -> None:
+    (scan,) = re.findall(r"^SCAN \?= (.+)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    assert (ROOT / scan).is_file()
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
