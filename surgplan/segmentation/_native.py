@@ -10,6 +10,8 @@ import torch
 
 from surgplan.volume import Geometry
 
+STEPS = 256
+
 
 def labels_on(
     logits: torch.Tensor,
@@ -38,7 +40,7 @@ def labels_on(
     labels
         ``(slice, row, column)`` uint8 on ``target``.
     confidence
-        Same shape, float32 in 0..1.
+        Same shape, float32 in 0..1, in steps of 1/256, so that it compresses on disk.
     """
     start = source.to_index(target.to_lps((0, 0, 0)))
     end = source.to_index(target.to_lps(np.asarray(target.shape) - 1))
@@ -57,7 +59,7 @@ def labels_on(
         best, index = scores.max(dim=0)
         labels[k] = index.numpy().astype(np.uint8)
         spread = torch.exp((scores - best) / temperature).sum(dim=0)
-        confidence[k] = (1 / spread).numpy()
+        confidence[k] = (torch.round(STEPS / spread) / STEPS).numpy()
         if progress and k % 8 == 0:
             progress(k / target.shape[0])
     return labels, confidence

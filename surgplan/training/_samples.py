@@ -38,7 +38,7 @@ def draw_sample(sources: list[Source], settings: TrainingSettings, index: int) -
     """The sample of a given step; depends on the settings' seed and the index alone."""
     rng = np.random.Generator(np.random.Philox(key=settings.seed, counter=index))
     generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-    weights = np.array([s.settings.weight for s in sources])
+    weights = np.array([s.weight for s in sources])
     source = sources[int(rng.choice(len(sources), p=weights / weights.sum()))]
     grid = sampling_grid(settings.patch, _centre(source, rng), settings.warp, rng)
     target = warp(source.target.float(), grid, mode="nearest", outside=0)

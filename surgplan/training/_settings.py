@@ -18,20 +18,23 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class SourceSettings:
-    """One labelled scan, or a folder of them, or label maps alone.
+    """One labelled scan, label maps alone, or phantoms made on the spot.
 
     Attributes
     ----------
     name
         Stands in the log and in the model card.
     labels
-        Path of the label map, or a pattern (``*``) of many; relative to the config file.
+        Path of the label map, or a pattern (``*``) of many without scans; relative to the data
+        folder. None where phantoms are made.
     image
         Path of the scan, or None to train on drawn images alone.
+    phantom_seeds
+        Phantoms to make instead of reading files, one per seed, their contrast phases in turn.
     modality
         ``'CT'`` or ``'MR'``.
     weight
-        Share of the samples, relative to the other sources.
+        Share of the samples, relative to the other sources; divided among its label maps.
     draw
         How many of its samples are drawn from the labels instead of read from the scan.
     lesions
@@ -46,8 +49,9 @@ class SourceSettings:
     """
 
     name: str
-    labels: str
+    labels: str | None = None
     image: str | None = None
+    phantom_seeds: tuple[int, ...] = ()
     modality: str = "CT"
     weight: float = 1.0
     draw: float = 0.5
@@ -61,6 +65,9 @@ class SourceSettings:
         named = {*(self.table or {}), *self.merge, *self.merge.values()}
         if named - known:
             msg = f"source {self.name!r} names unknown structures {sorted(named - known)}"
+            raise InputRefusedError(msg)
+        if (self.labels is None) == (not self.phantom_seeds):
+            msg = f"source {self.name!r} needs either `labels` or `phantom_seeds`"
             raise InputRefusedError(msg)
 
 

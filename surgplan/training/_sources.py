@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 
 from surgplan.errors import NothingToDoError
 from surgplan.io import read_numbers, read_volume
+from surgplan.phantom import PHASES, PhantomSettings, make_phantom, render_ct, render_mr
 from surgplan.segmentation import normalise
 from surgplan.synthesis import unlabelled_tissue
 from surgplan.training._settings import SourceSettings
@@ -38,6 +39,8 @@ class Source:
         For each class of the network, the class that stands for it in the loss.
     liver
         Indices ``(n, 3)`` of liver voxels, where patches are centred.
+    weight
+        Share of the samples, relative to the other sources.
     """
 
     settings: SourceSettings
@@ -46,30 +49,32 @@ class Source:
     tissue: torch.Tensor
     group: torch.Tensor
     liver: npt.NDArray[np.int64]
+    weight: float
 
     @property
     def modality(self) -> Modality:
         """What the scan is."""
-        return "MR" if self.settings.modality == "MR" else "CT"
+        return _modality(self.settings)
 
 
 def load_sources(settings: SourceSettings, folder: Path, spacing_mm: float) -> list[Source]:
-    """Every label map that a source names.
+    """Every label map that a source names, or its phantoms.
 
     Raises
     ------
     NothingToDoError
         If the pattern matches nothing.
     """
-    paths = (
-        sorted(folder.glob(settings.labels))
-        if "*" in settings.labels
-        else [folder / settings.labels]
-    )
-    if not paths:
-        msg = f"source {settings.name!r}: no label map matches {folder / settings.labels}"
+    if settings.labels is None:
+        found = [_phantom(settings, seed, spacing_mm) for seed in settings.phantom_seeds]
+    else:
+        many = "*" in settings.labels
+        paths = sorted(folder.glob(settings.labels)) if many else [folder / settings.labels]
+        found = [_load(settings, folder, path, spacing_mm) for path in paths]
+    if not found:
+        msg = f"source {settings.name!r}: no label map matches {folder / (settings.labels or '')}"
         raise NothingToDoError(msg)
-    return [_load(settings, folder, path, spacing_mm) for path in paths]
+    return [replace(source, weight=settings.weight / len(found)) for source in found]
 
 
 def _load(settings: SourceSettings, folder: Path, path: Path, spacing_mm: float) -> Source:
@@ -77,16 +82,36 @@ def _load(settings: SourceSettings, folder: Path, path: Path, spacing_mm: float)
     grid = _canonical_grid(geometry, spacing_mm)
     numbers = _nearest(numbers, geometry, grid)
     target = _to_target(numbers, settings)
-    image = None
-    tissue = np.where(numbers > 0, numbers, 0).astype(np.uint8)
-    if settings.table is not None:
-        tissue = _own_numbers(numbers, target)
+    tissue = numbers.astype(np.uint8) if settings.table is None else _own_numbers(numbers, target)
+    scan = None
     if settings.image is not None:
-        modality: Modality = "MR" if settings.modality == "MR" else "CT"
-        scan = read_volume(folder / settings.image, modality=modality)
-        array = resample_to(reorient(scan, CANONICAL_AXES), grid).array.astype(np.float32)
-        image = torch.from_numpy(array)
-        if modality == "MR":
+        scan = read_volume(folder / settings.image, modality=_modality(settings))
+        scan = resample_to(reorient(scan, CANONICAL_AXES), grid)
+    return _source(settings, target, tissue, scan)
+
+
+def _phantom(settings: SourceSettings, seed: int, spacing_mm: float) -> Source:
+    phantom = make_phantom(
+        PhantomSettings(seed=seed, spacing_mm=(spacing_mm,) * 3, lesions=seed % 5)
+    )
+    if _modality(settings) == "CT":
+        scan = render_ct(phantom, seed=seed, phase=PHASES[seed % len(PHASES)])
+    else:
+        scan = render_mr(phantom, seed=seed)
+    target = phantom.label_map.array.copy()
+    return _source(settings, target, target, scan)
+
+
+def _source(
+    settings: SourceSettings,
+    target: npt.NDArray[np.uint8],
+    tissue: npt.NDArray[np.uint8],
+    scan: Volume | None,
+) -> Source:
+    image = None
+    if scan is not None:
+        image = torch.from_numpy(scan.array.astype(np.float32))
+        if scan.modality == "MR":
             image = normalise(image, "MR") * 250 + 50
         tissue = np.where(tissue == 0, unlabelled_tissue(image.numpy()), tissue)
     return Source(
@@ -96,7 +121,12 @@ def _load(settings: SourceSettings, folder: Path, path: Path, spacing_mm: float)
         tissue=torch.from_numpy(tissue),
         group=_groups(settings),
         liver=np.argwhere(target == LIVER.label),
+        weight=settings.weight,
     )
+
+
+def _modality(settings: SourceSettings) -> Modality:
+    return "MR" if settings.modality == "MR" else "CT"
 
 
 def _canonical_grid(geometry: Geometry, spacing_mm: float) -> Geometry:

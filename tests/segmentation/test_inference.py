@@ -52,7 +52,7 @@ def test_labels_on_a_finer_grid_are_those_of_interpolated_scores() -> None:
     maps = np.stack([ndimage.map_coordinates(s, at, order=1, mode="nearest") for s in scores])
     assert (labels == maps.argmax(0)).mean() > 0.9995  # ties aside
     best = torch.softmax(torch.from_numpy(maps), dim=0).max(0).values
-    np.testing.assert_allclose(confidence, best.numpy(), atol=1e-4)
+    np.testing.assert_allclose(confidence, best.numpy(), atol=0.5 / 256 + 1e-4)
 
 
 def test_a_hotter_temperature_lowers_confidence_and_keeps_labels() -> None:
@@ -61,7 +61,8 @@ def test_a_hotter_temperature_lowers_confidence_and_keeps_labels() -> None:
     cold, sure = labels_on(scores, grid, grid, temperature=1.0)
     hot, unsure = labels_on(scores, grid, grid, temperature=3.0)
     assert np.array_equal(cold, hot)
-    assert (unsure < sure).all()
+    assert (unsure <= sure).all()
+    assert unsure.mean() < sure.mean() - 0.1
 
 
 def scores_of(labels: np.ndarray) -> torch.Tensor:
