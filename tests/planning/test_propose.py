@@ -28,6 +28,7 @@ def test_every_proposal_keeps_the_margin_by_distance_transform(three_tumours, pl
     tumour = three_tumours.mask(LIVER_TUMOUR)
     away = ndimage.distance_transform_edt(~tumour, sampling=three_tumours.geometry.spacing_mm)
     away = away[three_tumours.whole_liver()]
+    assert plans
     for plan in plans:
         stays = ~resected(three_tumours, plan)
         assert away[stays].min() >= 6.0
@@ -51,6 +52,7 @@ def test_wedges_keep_the_most_and_come_first(plans):
 
 
 def test_every_proposal_says_why(plans):
+    assert plans
     for plan in plans:
         percent = f"{plan.assessment.flr_percent:.0f} %"
         assert percent in plan.why

@@ -1,0 +1,112 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from surgplan.planning import (
+    Patient,
+    plan_from_json,
+    plan_to_json,
+    propose,
+    replay,
+    tumours_of,
+)
+from surgplan.volume import (
+    HEPATIC_VEINS,
+    LIVER,
+    LIVER_CYST,
+    LIVER_TUMOUR,
+    PORTAL_VEIN,
+    Geometry,
+    LabelMap,
+    label_map_from_masks,
+)
+
+CASES = Path(__file__).parents[2] / ".." / "shared" / "cases"
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(not CASES.is_dir(), reason=f"real cases are not at {CASES}"),
+]
+
+NUMBERS = {
+    "ircadb-01": {
+        LIVER: (5,),
+        PORTAL_VEIN: (10,),
+        HEPATIC_VEINS: (11,),
+        LIVER_CYST: (12,),
+        LIVER_TUMOUR: (13, 14, 15, 16, 17, 18, 19),
+    },
+    "ircadb-17": {LIVER: (3,), PORTAL_VEIN: (5,), HEPATIC_VEINS: (6,), LIVER_TUMOUR: (7, 8)},
+}
+TUMOURS_ML = {
+    "ircadb-01": (84.4, 10.1, 7.5, 3.7, 2.7, 2.5, 0.4),
+    "ircadb-17": (85.6, 78.6),
+}
+LIVER_ML = {"ircadb-01": 1489.0, "ircadb-17": 1861.0}
+MARGIN_MM = 10.0
+
+
+def expert_labels(name: str) -> LabelMap:
+    image = sitk.ReadImage(str(CASES / name / "labels.nii.gz"))
+    numbers = sitk.GetArrayFromImage(image)
+    x, y, z = image.GetSpacing()
+    geometry = Geometry.from_spacing(
+        shape=numbers.shape, spacing_mm=(z, y, x), origin_mm=image.GetOrigin()
+    )
+    masks = [(segment, np.isin(numbers, own)) for segment, own in NUMBERS[name].items()]
+    return label_map_from_masks(masks, geometry)
+
+
+@pytest.fixture(scope="module", params=sorted(NUMBERS))
+def case(request):
+    label_map = expert_labels(request.param)
+    size = Patient(height_cm=170, weight_kg=70)
+    return request.param, label_map, propose(label_map, margin_mm=MARGIN_MM, patient=size)
+
+
+def test_the_experts_tumours_are_found_one_by_one(case):
+    name, label_map, _ = case
+    volumes = [tumour.volume_ml for tumour in tumours_of(label_map)]
+    assert volumes == pytest.approx(TUMOURS_ML[name], abs=0.06)
+
+
+def test_three_proposals_clear_every_tumour_by_distance_transform(case):
+    _, label_map, plans = case
+    liver = label_map.whole_liver()
+    image = sitk.GetImageFromArray(label_map.mask(LIVER_TUMOUR).astype(np.uint8))
+    image.SetSpacing(label_map.geometry.spacing_mm[::-1])
+    away = sitk.GetArrayFromImage(
+        sitk.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=True)
+    )
+    centres = label_map.geometry.to_lps(np.argwhere(liver))
+    assert len(plans) == 3
+    for plan in plans:
+        stays = plan.resection.distance_mm(centres) > 0
+        assert away[liver][stays].min() >= MARGIN_MM
+        assert plan.assessment.clears_tumours
+        assert plan.assessment.smallest_margin_mm >= MARGIN_MM
+
+
+def test_volumes_are_plausible_and_sum(case):
+    name, label_map, plans = case
+    voxels_ml = label_map.whole_liver().sum() * label_map.geometry.voxel_volume_mm3 / 1000
+    for plan in plans:
+        found = plan.assessment
+        assert found.total_ml == pytest.approx(LIVER_ML[name], rel=0.02)
+        assert found.resected_ml + found.remnant_ml == pytest.approx(voxels_ml, abs=0.01)
+        assert found.tumour_ml == pytest.approx(sum(TUMOURS_ML[name]), abs=0.2)
+        assert found.resected_ml > found.tumour_ml
+        assert found.remnant_tumour_ml == 0
+        print(  # noqa: T201 (figures for the reader of `pytest -s`)
+            f"{name} {plan.name}: resected {found.resected_ml:.1f} ml, "
+            f"remnant {found.remnant_ml:.1f} ml, FLR {found.flr_percent:.1f} %, "
+            f"cut {found.cut_area_mm2 / 100:.0f} cm2, margin {found.smallest_margin_mm:.2f} mm"
+        )
+
+
+def test_the_first_plan_is_replayed_from_its_file(case):
+    _, label_map, plans = case
+    again = plan_from_json(plan_to_json(plans[0]), label_map)
+    assert replay(again, label_map).exact
