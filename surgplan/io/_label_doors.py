@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from surgplan.errors import LabelError, UsageError
 from surgplan.io._dicom_parse import head_of, looks_like_dicom
@@ -31,6 +33,8 @@ from surgplan.volume import (
     HEPATIC_VEINS,
     LEFT_KIDNEY,
     LIVER,
+    LIVER_CYST,
+    LIVER_TUMOUR,
     PORTAL_VEIN,
     RIGHT_KIDNEY,
     SPLEEN,
@@ -38,6 +42,7 @@ from surgplan.volume import (
     Geometry,
     LabelMap,
     Segment,
+    box_of,
 )
 
 _LARGEST_ML = {
@@ -199,6 +204,8 @@ def _in_our_numbers(file: LabelFile, vocabulary: Sequence[Segment]) -> LabelMap:
                 f"{segment.label}; if its numbers are not ours, name them with `--label-names`"
             )
             raise LabelError(msg)
+    if vocabulary is ANATOMY:
+        _check_lesions(painted, file.name)
     return LabelMap(
         array=painted.array,
         geometry=painted.geometry,
@@ -257,3 +264,23 @@ def _meant(part: LabelPart, said: dict[str, str]) -> Segment | str | None:
         return named
     contradiction = isinstance(named, Segment) and named.code != part.coded.code
     return None if contradiction else part.coded
+
+
+def _check_lesions(label_map: LabelMap, name: str) -> None:
+    """Raise `LabelError` where most of what should be tumour or cyst lies away from the liver."""
+    liver = label_map.mask(LIVER)
+    for segment in (LIVER_TUMOUR, LIVER_CYST):
+        lesion = label_map.mask(segment)
+        if not lesion.any() or not liver.any():
+            continue
+        box = box_of(lesion, label_map.geometry, margin_mm=2 * max(label_map.geometry.spacing_mm))
+        pieces, _ = ndimage.label(lesion[box])
+        touching = np.unique(pieces[ndimage.binary_dilation(liver[box], iterations=2)])
+        share = np.isin(pieces[pieces > 0], touching).mean()
+        if share < 0.5:
+            msg = (
+                f"a {segment.name} lies in the liver, but {1 - share:.0%} of number "
+                f"{segment.label} in {name} does not touch it; if its numbers are not ours, name "
+                "them with `--label-names`"
+            )
+            raise LabelError(msg)

@@ -322,3 +322,13 @@ def test_joining_many_parts_takes_little_memory(tmp_path):
     finally:
         tracemalloc.stop()
     assert peak < 8 * array.nbytes
+
+
+def test_numbers_whose_tumour_lies_away_from_the_liver_are_somebody_elses(tmp_path):
+    array = np.zeros((10, 20, 20), dtype=np.uint8)
+    array[2:8, 2:10, 2:10] = LIVER.label
+    array[2:8, 14:18, 14:18] = LIVER_TUMOUR.label  # a spine, say
+    with pytest.raises(LabelError, match=r"100% of number 2 .*--label-names"):
+        read_label_map(bare(tmp_path / "foreign.nii.gz", array))
+    array[2:8, 8:15, 8:15] = LIVER_TUMOUR.label  # one piece with the other, at the liver
+    assert read_label_map(bare(tmp_path / "ours.nii.gz", array)).volume_ml(LIVER_TUMOUR) > 0
