@@ -93,7 +93,10 @@ def _step(
         group["lr"] = rate
     with torch.autocast(torch.device(device).type, torch.bfloat16):
         logits = state.network(sample.image[None, None].to(device))[0]
-    loss, dice = grouped_loss(logits, sample.target.to(device), sample.group.to(device))
+    emphasis = torch.tensor([1.0] + [settings.emphasis.get(s.name, 1.0) for s in ANATOMY])
+    loss, dice = grouped_loss(
+        logits, sample.target.to(device), sample.group.to(device), emphasis.to(device)
+    )
     loss.backward()
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
     state.optimiser.step()

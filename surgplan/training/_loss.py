@@ -7,7 +7,10 @@ import torch.nn.functional as F
 
 
 def grouped_loss(
-    logits: torch.Tensor, target: torch.Tensor, group: torch.Tensor
+    logits: torch.Tensor,
+    target: torch.Tensor,
+    group: torch.Tensor,
+    emphasis: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Soft Dice, a mean over the structures present, plus weighted cross entropy.
 
@@ -25,6 +28,8 @@ def grouped_loss(
         ``(slice, row, column)`` classes.
     group
         ``(classes,)`` the class that stands for each class.
+    emphasis
+        ``(classes,)`` how much each structure counts; all alike where None.
 
     Returns
     -------
@@ -40,12 +45,13 @@ def grouped_loss(
     p_wanted = merged.gather(0, wanted[None])[0]
     overlap = torch.zeros(classes, device=p.device).index_add(0, wanted, p_wanted)
     present = torch.bincount(wanted, minlength=classes)
-    weight = present.clamp_min(1).rsqrt()[wanted]
+    counts = torch.ones(classes, device=p.device) if emphasis is None else emphasis
+    weight = (counts * present.clamp_min(1).rsqrt())[wanted]
     cross_entropy = -(weight * torch.log(p_wanted.clamp_min(1e-8))).sum() / weight.sum()
     dice = (2 * overlap + 1) / (merged.sum(1) + present + 1)
     counted = present > 0
     counted[0] = False
     loss = cross_entropy
     if bool(counted.any()):
-        loss = loss + 1 - dice[counted].mean()
+        loss = loss + 1 - (counts * dice)[counted].sum() / counts[counted].sum()
     return loss, torch.where(counted, dice, torch.nan).detach()

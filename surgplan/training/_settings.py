@@ -87,6 +87,8 @@ class TrainingSettings:
         Voxels per sample along (slice, row, column).
     spacing_mm
         Isotropic spacing of the samples.
+    emphasis
+        Structure name to how much more than the others it counts in the loss.
     learning_rate
         At the start; falls to 0 as (1 - step / steps) ** 0.9.
     average
@@ -104,6 +106,7 @@ class TrainingSettings:
     steps: int = 2400
     patch: tuple[int, int, int] = (80, 96, 96)
     spacing_mm: float = 3.0
+    emphasis: Mapping[str, float] = field(default_factory=dict)
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
     average: float = 0.995
@@ -121,6 +124,10 @@ class TrainingSettings:
         if not self.sources:
             msg = f"training {self.name!r} needs one source at least"
             raise NothingToDoError(msg)
+        unknown = set(self.emphasis) - {s.name for s in ANATOMY}
+        if unknown:
+            msg = f"`emphasis` names unknown structures {sorted(unknown)}"
+            raise InputRefusedError(msg)
         multiple = self.network.multiple
         if any(n % multiple for n in self.patch):
             msg = f"`patch` must be multiples of {multiple} for this network, got {self.patch}"

@@ -40,6 +40,15 @@ def test_uniform_scores_cost_the_logarithm_of_the_group() -> None:
     assert torch.isnan(dice).all()
 
 
+def test_an_emphasised_structure_counts_more() -> None:
+    target = torch.tensor([0, 1, 2, 0]).repeat(16).reshape(4, 4, 4)
+    logits = sharp(torch.where(target == 2, 0, target), 3)  # misses 2
+    plain, _ = grouped_loss(logits, target, torch.arange(3))
+    strict, _ = grouped_loss(logits, target, torch.arange(3), torch.tensor([1.0, 1.0, 5.0]))
+    lenient, _ = grouped_loss(logits, target, torch.arange(3), torch.tensor([1.0, 1.0, 0.2]))
+    assert float(strict) > float(plain) > float(lenient)
+
+
 def test_the_gradient_pushes_towards_the_target() -> None:
     logits = torch.zeros(3, 2, 2, 2, requires_grad=True)
     target = torch.ones(2, 2, 2, dtype=torch.long)
