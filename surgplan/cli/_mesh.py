@@ -17,7 +17,9 @@ FORMATS = ("stl", "glb", "vtp", "ply")
 
 
 def mesh(
-    labels: Annotated[Path, typer.Argument(help=".seg.nrrd, .nii.gz, .nrrd or DICOM SEG.")],
+    labels: Annotated[
+        Path, typer.Argument(metavar="LABELS", help=".seg.nrrd, .nii.gz, .nrrd or DICOM SEG.")
+    ],
     out_dir: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="Folder for the surfaces.")],
     formats: Annotated[
         str, typer.Option("--format", metavar="LIST", help="Some of stl,glb,vtp,ply.")

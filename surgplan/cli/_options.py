@@ -15,7 +15,8 @@ ModalityWord = Literal["ct", "mr"]
 ConditionWord = Literal["normal", "chemo", "steatosis", "cirrhosis"]
 
 Scan = Annotated[
-    Path, typer.Argument(help="DICOM folder or zip, .dcm, .nii, .nii.gz, .nrrd, .mha.")
+    Path,
+    typer.Argument(metavar="SCAN", help="DICOM folder or zip, .dcm, .nii, .nii.gz, .nrrd, .mha."),
 ]
 CaseFolder = Annotated[Path, typer.Argument(metavar="CASE", help="Case folder.")]
 

@@ -32,7 +32,9 @@ CONFIDENCE_SUFFIXES = (".nii.gz", ".nii")
 
 def segment(
     scan: Scan,
-    out: Annotated[Path, typer.Argument(help=".nii.gz, or .seg.nrrd for 3D Slicer.")],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help=".nii.gz, or .seg.nrrd for 3D Slicer.")
+    ],
     confidence: Annotated[
         Path | None,
         typer.Option("--confidence", metavar="FILE", help="Probability of each voxel's choice."),
