@@ -76,11 +76,12 @@ def surfaces_of(labels: LabelMap) -> tuple[Surface, ...]:
 
 
 def plans_on(volume: Volume, labels: LabelMap) -> tuple[Plan, ...]:
-    """One that clears the tumour, and one that cuts through it."""
+    """One that clears the tumour, one that cuts through it, one that leaves it behind."""
     patient = Patient(height_cm=170, weight_kg=70)
     resections = {
         "wedge": WedgeResection.around(labels, tumours_of(labels), 11.0),
         "too-near": PlaneResection(point_mm=(24.0, 0.0, 0.0), normal=(1.0, 0.2, 0.0)),
+        "too-far": PlaneResection(point_mm=(50.0, 0.0, 0.0), normal=(1.0, 0.0, 0.0)),
     }
     return tuple(
         Plan(

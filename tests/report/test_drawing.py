@@ -169,7 +169,7 @@ def test_a_whole_report_with_views(
     assert result.no_3d_because == ""
     page = read_page(result.html.read_text(encoding="utf-8"))
     shown = page.pictures()
-    assert len(shown) == 2 + 1 + 2 * (2 + 1)
+    assert len(shown) == 2 + 1 + 3 * (2 + 1)
     assert all(pixels.std() > 15 for _, pixels in shown)
     overview = next(pixels for words, pixels in shown if "glass" in words)
     yellow = (overview[..., 0] > 150) & (overview[..., 2] < 110) & (overview[..., 1] > 120)

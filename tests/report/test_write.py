@@ -80,12 +80,14 @@ def test_only_a_plan_that_clears_tumours_and_keeps_liver_is_called_feasible(
     written: tuple[dict[str, Any], Any],
 ) -> None:
     facts, page = written
-    wedge, near = facts["plans"]
+    wedge, near, far = facts["plans"]
     assert wedge["standing"] in ("feasible", "feasible with flags")
-    assert near["standing"] == "not feasible"
+    assert near["standing"] == far["standing"] == "not feasible"
+    assert [plan["tumours"][0]["cleared"] for plan in (wedge, near, far)] == [True, False, False]
+    assert far["smallest_margin_mm"] > 10  # far from the cut, but on the wrong side
     cards = [e["class"] for e in page.all("article")]
     assert cards[0] in ("card yes", "card care")
-    assert cards[1] == "card no"
+    assert cards[1:] == ["card no", "card no"]
 
 
 def test_it_says_that_it_is_not_a_medical_device_and_not_registered(
@@ -124,7 +126,7 @@ def test_every_picture_has_words_and_every_table_headings(
 def test_pictures_decode_and_are_not_blank(written: tuple[dict[str, Any], Any]) -> None:
     _, page = written
     pictures = page.pictures()
-    assert len(pictures) == 3  # the tumour, and its margin in two plans
+    assert len(pictures) == 4  # the tumour, and its margin in three plans
     assert all(pixels.std() > 20 for _, pixels in pictures)
 
 
