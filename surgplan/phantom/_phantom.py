@@ -136,7 +136,13 @@ class Phantom:
         return next(t for t in self.trees if t.system == system)
 
     def on(self, geometry: Geometry) -> Phantom:
-        """The same body on another grid, sampled anew from its shapes; nothing is resampled."""
+        """The same body on another grid, sampled anew from its shapes; nothing is resampled.
+
+        Raises
+        ------
+        UsageError
+            If the axes of the grid are not perpendicular.
+        """
         label_map, couinaud = _sample(self.parts, self.individual, geometry)
         settings = replace(self.settings, geometry=geometry)
         return replace(self, settings=settings, label_map=label_map, couinaud=couinaud)
