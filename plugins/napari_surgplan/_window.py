@@ -52,6 +52,7 @@ def dress(viewer: Any) -> None:
     Depth grows away from the eye: napari's own choice, towards it, would show a mirrored patient.
     Slices show voxels, the 3D view shows surfaces.
     """
+    camera = viewer.scene.camera
     viewer.canvas.overlays.scale_bar.visible = True
     text = viewer.canvas.overlays.text
     text.visible = True
@@ -62,7 +63,7 @@ def dress(viewer: Any) -> None:
         displayed = viewer.dims.displayed
         flat = len(displayed) == 2
         upwards = flat and _grows_upwards(displayed)
-        viewer.scene.camera.orientation = ("away", "up" if upwards else "down", "right")
+        camera.orientation = ("away", "up" if upwards else "down", "right")
         letters = directions(displayed) if flat else {}
         words = "   ".join(f"{edge} {letter}" for edge, letter in letters.items())
         text.text = f"{words}\n{surgplan.NOT_A_MEDICAL_DEVICE}".strip()
@@ -72,7 +73,7 @@ def dress(viewer: Any) -> None:
         for layer in viewer.layers:
             layer.visible = flat != (layer._type_string == "surface")
         if not flat:
-            viewer.scene.camera.set_view_direction(
+            camera.set_view_direction(
                 view_direction=FROM_THE_FRONT, up_direction=HEAD_UP
             )
 
