@@ -73,9 +73,7 @@ def dress(viewer: Any) -> None:
         for layer in viewer.layers:
             layer.visible = flat != (layer._type_string == "surface")
         if not flat:
-            camera.set_view_direction(
-                view_direction=FROM_THE_FRONT, up_direction=HEAD_UP
-            )
+            camera.set_view_direction(view_direction=FROM_THE_FRONT, up_direction=HEAD_UP)
 
     for changed in (viewer.dims.events.order, viewer.dims.events.ndisplay):
         changed.connect(follow)
