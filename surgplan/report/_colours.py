@@ -24,7 +24,7 @@ def on_dark(colour: RGB) -> str:
     """A colour lifted towards white where it would drown in a grey picture.
 
     >>> on_dark((32, 78, 158)), on_dark((240, 205, 70))
-    ('#5478b5', '#f0cd46')
+    ('#5377b4', '#f0cd46')
     """
     red, green, blue = colour
     luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
