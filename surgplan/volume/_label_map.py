@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -111,14 +112,18 @@ class LabelMap:
 
         A vessel voxel lies inside when a ball of `VESSEL_SHEATH_MM` cannot reach it from outside
         (morphological closing), so that the portal trunk and the vena cava's entry stay out.
+        Computed once per label map; the array is read-only.
         """
+        return self._whole_liver
+
+    @cached_property
+    def _whole_liver(self) -> npt.NDArray[np.bool_]:
         liver = self.mask(_anatomy.LIVER, _anatomy.LIVER_TUMOUR, _anatomy.LIVER_CYST)
         vessels = self.mask(_anatomy.PORTAL_VEIN, _anatomy.HEPATIC_VEINS)
-        if not liver.any() or not vessels.any():
-            return liver
-        inside = close_mm(liver, self.geometry, radius_mm=VESSEL_SHEATH_MM)
-        whole: npt.NDArray[np.bool_] = liver | (vessels & inside)
-        return whole
+        if liver.any() and vessels.any():
+            liver |= vessels & close_mm(liver, self.geometry, radius_mm=VESSEL_SHEATH_MM)
+        liver.flags.writeable = False
+        return liver
 
     def fingerprint(self) -> str:
         """Sha256 of grid, codes and voxels: the identity that a plan is bound to."""

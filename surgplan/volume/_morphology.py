@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+import SimpleITK as sitk
 
 from surgplan.errors import UsageError
 from surgplan.volume._geometry import Geometry
@@ -21,9 +21,13 @@ def distance_outside_mm(mask: npt.NDArray[np.bool_], geometry: Geometry) -> npt.
     if not mask.any():
         msg = "distance to an empty mask is undefined"
         raise UsageError(msg)
-    distance = ndimage.distance_transform_edt(~mask, sampling=geometry.spacing_mm)
-    result: npt.NDArray[np.float32] = distance.astype(np.float32)
-    return result
+    image = sitk.GetImageFromArray(mask.astype(np.uint8))
+    image.SetSpacing(geometry.spacing_mm[::-1])
+    signed = sitk.SignedMaurerDistanceMap(
+        image, insideIsPositive=False, squaredDistance=False, useImageSpacing=True
+    )
+    distance: npt.NDArray[np.float32] = np.maximum(sitk.GetArrayViewFromImage(signed), 0)
+    return distance
 
 
 def box_of(
