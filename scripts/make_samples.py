@@ -56,7 +56,8 @@ def sample_dicom(phantom: Phantom) -> Volume:
 
 def manifest(phantom: Phantom, folder: Path) -> dict[str, Any]:
     """What the samples are, their checksums and the known answers."""
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
+    files = [folder / name for name in (CT, MR, LABELS, COUINAUD)]
+    files += sorted((folder / DICOM).iterdir())
     return {
         "schema": 1,
         "synthetic": True,

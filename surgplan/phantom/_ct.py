@@ -60,7 +60,7 @@ _STEADY: dict[str, tuple[float, float, float]] = {
     "cyst": (6, 2, 0),
     "chyme": (28, 16, 0),
     "meal": (34, 14, 0),
-    "stool": (-20, 85, 0),
+    "stool": (-15, 55, 0),
     "gas": (-960, 10, 0),
     "table": (-880, 10, 0),
     "table shell": (-250, 20, 0),
