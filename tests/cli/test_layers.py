@@ -133,8 +133,8 @@ def test_all_layers_in_one_viewer_in_millimetres_without_a_warning(turn) -> None
     assert [layer.name for layer in viewer.layers] == [
         "CT scan",
         "structures",
-        "liver parenchyma surface",
         "liver tumour surface",
+        "liver parenchyma surface",  # translucent, so it comes last
     ]
     for layer in viewer.layers:
         assert [str(unit) for unit in layer.units] == ["millimeter"] * 3
