@@ -6,6 +6,7 @@ A resection is a signed distance, so volumes, margins and cuts come from one def
 from surgplan.planning._assess import assess, assess_prepared
 from surgplan.planning._assessment import Assessment, Quantity, StandardisedRemnant, Verdict
 from surgplan.planning._cut import Cut, Patches, cut_liver
+from surgplan.planning._extract import TreeSettings, vessel_tree, vessel_trees
 from surgplan.planning._kinds import KINDS, UnionResection, resection_from_dict
 from surgplan.planning._margins import StructureDistance, TumourMargin
 from surgplan.planning._patient import (
@@ -22,48 +23,74 @@ from surgplan.planning._prepare import PreparedLiver, prepare
 from surgplan.planning._propose import propose
 from surgplan.planning._replay import Replay, replay
 from surgplan.planning._resection import PlaneResection, Resection
+from surgplan.planning._separate import separate_vessels
+from surgplan.planning._territories import METRICS, Metric, Territories, territories
 from surgplan.planning._thresholds import THRESHOLDS, Condition, Threshold, thresholds_of
+from surgplan.planning._tree_edit import cut_branch, join_trees, relabel
 from surgplan.planning._tumours import Tumour, tumours_of
+from surgplan.planning._vessel_tree import (
+    Fragment,
+    Repairs,
+    VesselBranch,
+    VesselSystem,
+    VesselTree,
+)
 from surgplan.planning._wedge import WedgeResection
 
 __all__ = [
     "KINDS",
+    "METRICS",
     "THRESHOLDS",
     "Assessment",
     "Condition",
     "Cut",
+    "Fragment",
+    "Metric",
     "Patches",
     "Patient",
     "Plan",
     "PlaneResection",
     "PreparedLiver",
     "Quantity",
+    "Repairs",
     "Replay",
     "Resection",
     "StandardLiver",
     "StandardisedRemnant",
     "StructureDistance",
+    "Territories",
     "Threshold",
+    "TreeSettings",
     "Tumour",
     "TumourMargin",
     "UnionResection",
     "Verdict",
+    "VesselBranch",
+    "VesselSystem",
+    "VesselTree",
     "WedgeResection",
     "assess",
     "assess_prepared",
     "body_surface_dubois_m2",
+    "cut_branch",
     "cut_liver",
+    "join_trees",
     "plan_from_json",
     "plan_to_json",
     "plan_to_mrk_json",
     "prepare",
     "propose",
+    "relabel",
     "replay",
     "resection_from_dict",
+    "separate_vessels",
     "standard_livers",
+    "territories",
     "thresholds_of",
     "tumours_of",
     "urata_ml",
     "vauthey_ml",
+    "vessel_tree",
+    "vessel_trees",
     "yu_ml",
 ]

@@ -1,0 +1,111 @@
+"""Smooth centrelines, and their radius from the wall of the mask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from surgplan.planning._boundary import Points
+from surgplan.volume import Geometry, box_of
+
+_STEP_MM = 1.0
+_SMOOTH_PLACES = 5
+_WINDOW = 2
+"""A radius is the median over the wall next to a point and to so many points on either side."""
+
+_LEAST_WALL = 6
+_THICK = 2.0
+_OWN_WALL, _OWN_WALL_MM = 1.5, 1.5
+"""Wall farther away than this many rough radii, and so many mm, is that of another vessel."""
+
+
+def smooth_line(points: Points) -> Points:
+    """A line of voxels without its stairs, at steps of at most 1 mm; its ends stay in place."""
+    line = points.astype(np.float64)
+    for _ in range(2):
+        if len(line) > 2:
+            size = min(_SMOOTH_PLACES, len(line))
+            inner = ndimage.uniform_filter1d(line, size, axis=0, mode="nearest")
+            line = np.concatenate([line[:1], inner[1:-1], line[-1:]])
+    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
+    stops = np.linspace(0, along[-1], max(2, int(np.ceil(along[-1] / _STEP_MM)) + 1))
+    return np.stack([np.interp(stops, along, line[:, a]) for a in range(3)], axis=1)
+
+
+def wall_points(mask: npt.NDArray[np.bool_], geometry: Geometry) -> Points:
+    """LPS points ``(n, 3)`` half-way between face neighbours of which one is in the mask.
+
+    Their distances to the axis of a tube scatter evenly about its radius. Faces between thick
+    slices say little about a thin vessel and are left out: the others lie on its wall wherever a
+    slice cuts it.
+    """
+    spacing = geometry.spacing_mm
+    box = box_of(mask, geometry)
+    padded = np.pad(mask[box], 1)
+    start = np.array([s.start for s in box]) - 1
+    found = []
+    for axis in range(3):
+        if spacing[axis] > _THICK * min(spacing):
+            continue
+        step = np.argwhere(np.diff(padded.view(np.int8), axis=axis) != 0).astype(np.float64)
+        step[:, axis] += 0.5
+        found.append(step + start)
+    return geometry.to_lps(np.concatenate(found))
+
+
+def calibres(
+    lines: Sequence[Points],
+    parents: Sequence[int | None],
+    fallback: Sequence[npt.NDArray[np.float64]],
+    wall: Points,
+) -> list[npt.NDArray[np.float64]]:
+    """Radius at each point of each line.
+
+    Parameters
+    ----------
+    lines
+        Centrelines ``(k, 3)`` LPS mm, parents first.
+    parents
+        Place of each line's parent.
+    fallback
+        Radius ``(k,)`` where too little wall is near, as inside another vessel.
+    wall
+        `wall_points` of the mask.
+    """
+    counts = [len(line) for line in lines]
+    distance, near = cKDTree(np.concatenate(list(lines))).query(wall)
+    own_wall = distance <= _OWN_WALL * np.concatenate(list(fallback))[near] + _OWN_WALL_MM
+    distance, near = distance[own_wall], near[own_wall]
+    order = np.argsort(near, kind="stable")
+    distance, near = distance[order], near[order]
+    first = np.concatenate([[0], np.cumsum(counts)])
+    radii: list[npt.NDArray[np.float64]] = []
+    for number, line in enumerate(lines):
+        places = np.arange(first[number], first[number + 1])
+        low = np.searchsorted(near, np.maximum(places - _WINDOW, first[number]), "left")
+        high = np.searchsorted(near, np.minimum(places + _WINDOW, first[number + 1] - 1), "right")
+        own = np.array(
+            [
+                np.median(distance[a:b]) if b - a >= _LEAST_WALL else r
+                for a, b, r in zip(low, high, fallback[number], strict=True)
+            ]
+        )
+        above = parents[number]
+        inside = 0.0 if above is None else float(radii[above][-1])
+        radii.append(_outside_parent(line, own, inside))
+    return radii
+
+
+def _outside_parent(
+    line: Points, radius: npt.NDArray[np.float64], inside_mm: float
+) -> npt.NDArray[np.float64]:
+    """Radius as beyond the parent's wall, where the line still runs inside the parent."""
+    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
+    hidden = along < min(inside_mm, along[-1] / 2)
+    if hidden.any():
+        radius = np.where(hidden, radius[np.argmax(~hidden)], radius)
+    return radius
