@@ -143,7 +143,7 @@ def _card(settings: TrainingSettings, state: RunState, sha256: str, parameters: 
 A U-Net (MONAI `DynUNet`, filters {list(settings.network.filters)}, {parameters / 1e6:.1f} million
 parameters) that finds {len(ANATOMY)} structures around the liver at {settings.spacing_mm:g} mm.
 Weights: sha256 `{sha256}`, written {datetime.now(UTC):%Y-%m-%d} by surgplan {__version__} after
-{state.step} of {settings.steps} steps, seed {settings.seed}.
+{state.step} of {settings.steps} steps, seed {settings.seed}. {settings.note}
 
 ## Trained on
 

@@ -99,6 +99,8 @@ class TrainingSettings:
         Torch threads; None leaves torch's choice.
     checkpoint_minutes
         How often the state is saved.
+    note
+        What else the model card should say of the run.
     """
 
     name: str
@@ -113,6 +115,7 @@ class TrainingSettings:
     seed: int = 0
     threads: int | None = None
     checkpoint_minutes: float = 4.0
+    note: str = ""
     network: NetworkSettings = field(
         default_factory=lambda: NetworkSettings(classes=1 + len(ANATOMY))
     )
