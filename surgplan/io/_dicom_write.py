@@ -73,7 +73,8 @@ def write_dicom_series(
     description
         SeriesDescription and PatientName; 'Phantom' where empty.
     synthetic
-        Whether to mark the images as SYNTHETIC in series description and image comments.
+        Whether to mark the images as SYNTHETIC in series description and image comments, also
+        where the volume does not say so itself.
 
     Raises
     ------
@@ -97,7 +98,7 @@ def write_dicom_series(
         slope=slope,
         intercept=intercept,
         description=description,
-        synthetic=synthetic,
+        synthetic=synthetic or volume.is_synthetic,
         seed=seed,
     )
     shared = _shared(series)

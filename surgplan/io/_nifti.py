@@ -109,7 +109,9 @@ def write_nifti(image: Volume | LabelMap, path: Path | str) -> None:
 
     A sheared grid has no qform, since a quaternion cannot say it. Raises `OutputError`.
     """
-    what = "labels" if isinstance(image, LabelMap) else image.modality
+    what = "labels" if isinstance(image, LabelMap) else str(image.modality)
+    if isinstance(image, Volume) and image.is_synthetic:
+        what = f"synthetic {what}"
     _write(image.array, image.geometry, Note.of(image), what=what, path=path)
 
 

@@ -32,7 +32,7 @@ class Note:
     ----------
     affine
         ``(4, 4)`` float64, array index (slice, row, column) to LPS mm.
-    modality, frame_of_reference
+    modality, frame_of_reference, identity
         Of a volume; None for a label map.
     segments
         Of a label map; empty for a volume.
@@ -41,6 +41,7 @@ class Note:
     affine: npt.NDArray[np.float64]
     modality: Modality | None = None
     frame_of_reference: str | None = None
+    identity: str | None = None
     segments: tuple[Segment, ...] = ()
 
     @classmethod
@@ -52,6 +53,7 @@ class Note:
             affine=image.geometry.affine,
             modality=image.modality,
             frame_of_reference=image.frame_of_reference,
+            identity=image.identity,
         )
 
     def to_json(self) -> str:
@@ -65,6 +67,7 @@ class Note:
         if self.modality:
             content["modality"] = self.modality
             content["frame_of_reference"] = self.frame_of_reference
+            content["identity"] = self.identity
         if self.segments:
             content["segments"] = [segment_to_dict(s) for s in self.segments]
         return json.dumps(content, ensure_ascii=True, allow_nan=False)
@@ -83,15 +86,23 @@ class Note:
             return None
         try:
             modality = content.get("modality")
-            frame = content.get("frame_of_reference")
-            if modality not in ("CT", "MR", None) or not isinstance(frame, (str, type(None))):
-                raise TypeError(modality, frame)
+            names = [content.get(key) for key in ("frame_of_reference", "identity")]
+            if modality not in ("CT", "MR", None) or not all(
+                isinstance(n, (str, type(None))) for n in names
+            ):
+                raise TypeError(modality, names)
             affine = np.array(content["affine_lps_mm"], dtype=np.float64).reshape(4, 4)
             segments = tuple(segment_from_dict(s) for s in content.get("segments", ()))
         except (KeyError, TypeError, ValueError, UsageError) as e:
             msg = f"the surgplan note in {name} cannot be read ({e}); export the file again"
             raise CorruptFileError(msg) from e
-        return cls(affine=affine, modality=modality, frame_of_reference=frame, segments=segments)
+        return cls(
+            affine=affine,
+            modality=modality,
+            frame_of_reference=names[0],
+            identity=names[1],
+            segments=segments,
+        )
 
     def sharpen(self, geometry: Geometry) -> Geometry:
         """The grid in full precision, if it is the one that the note was written for."""

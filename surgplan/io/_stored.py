@@ -67,7 +67,7 @@ def as_volume(stored: StoredImage, modality: Modality | None) -> Volume:
         geometry=stored.geometry,
         modality=known,
         frame_of_reference=note.frame_of_reference if note else None,
-        identity=stored.name,
+        identity=(note and note.identity) or stored.name,
     )
 
 

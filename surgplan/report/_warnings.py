@@ -31,7 +31,9 @@ _OPPOSITE = {"L": "R", "R": "L", "P": "A", "A": "P", "S": "I", "I": "S"}
 def warnings_of(report: ReportInput, confidence: Mapping[str, float]) -> list[str]:
     """All warnings, gravest first; confidence as of `mean_confidence`."""
     given = report.provenance.get("warnings", [])
+    made = ["This scan is synthetic: it shows no patient."] if report.volume.is_synthetic else []
     return [
+        *made,
         *_missing(report.label_map),
         *_cut_off(report.label_map),
         *_unsure(confidence),

@@ -86,6 +86,11 @@ class Volume:
         """Value of what lies outside the scan: air for CT, 0 for MR."""
         return HOUNSFIELD_AIR if self.modality == "CT" else 0.0
 
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether the identity says that the image was made, not taken."""
+        return (self.identity or "").startswith("synthetic")
+
     def with_array(self, array: npt.NDArray[Any]) -> Volume:
         """The same scan with other voxels on the same grid."""
         return replace(self, array=array)

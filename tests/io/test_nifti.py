@@ -143,6 +143,17 @@ def test_modality_and_frame_of_reference_survive(tmp_path):
     assert read.identity == "a.nii.gz"
 
 
+def test_a_synthetic_scan_says_so_in_its_header_and_when_read_again(tmp_path):
+    made = Volume(
+        array=scan().array, geometry=scan().geometry, modality="CT", identity="synthetic phantom 3"
+    )
+    assert made.is_synthetic
+    assert not scan().is_synthetic
+    write_volume(made, tmp_path / "a.nii.gz")
+    assert b"synthetic CT" in bytes(nib.load(tmp_path / "a.nii.gz").header["descrip"])
+    assert read_nifti(tmp_path / "a.nii.gz").identity == "synthetic phantom 3"
+
+
 def test_a_note_for_another_grid_does_not_move_the_scan(tmp_path):
     write_volume(scan(), tmp_path / "a.nii")
     image = nib.load(tmp_path / "a.nii")
