@@ -95,7 +95,11 @@ def _step(
         logits = state.network(sample.image[None, None].to(device))[0]
     emphasis = torch.tensor([1.0] + [settings.emphasis.get(s.name, 1.0) for s in ANATOMY])
     loss, dice = grouped_loss(
-        logits, sample.target.to(device), sample.group.to(device), emphasis.to(device)
+        logits,
+        sample.target.to(device),
+        sample.group.to(device),
+        emphasis.to(device),
+        balance=settings.balance * (1 - state.step / settings.steps),
     )
     loss.backward()
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)

@@ -11,11 +11,9 @@ def grouped_loss(
     target: torch.Tensor,
     group: torch.Tensor,
     emphasis: torch.Tensor | None = None,
+    balance: float = 0.0,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Soft Dice, a mean over the structures present, plus weighted cross entropy.
-
-    A voxel weighs the inverse fourth root of how many voxels its structure has, so that small
-    structures are learned early and large ones do not swell.
 
     Classes of one group are added as probabilities before they are compared, so that a label map
     that counts, say, hepatic veins as liver teaches nothing wrong about either.
@@ -30,6 +28,9 @@ def grouped_loss(
         ``(classes,)`` the class that stands for each class.
     emphasis
         ``(classes,)`` how much each structure counts; all alike where None.
+    balance
+        A voxel weighs its structure's number of voxels to the power of minus this in the cross
+        entropy: small structures are learned earlier, but all swell a little.
 
     Returns
     -------
@@ -46,7 +47,7 @@ def grouped_loss(
     overlap = torch.zeros(classes, device=p.device).index_add(0, wanted, p_wanted)
     present = torch.bincount(wanted, minlength=classes)
     counts = torch.ones(classes, device=p.device) if emphasis is None else emphasis
-    weight = (counts * present.clamp_min(1) ** -0.25)[wanted]
+    weight = (counts * present.clamp_min(1) ** -balance)[wanted]
     cross_entropy = -(weight * torch.log(p_wanted.clamp_min(1e-8))).sum() / weight.sum()
     dice = (2 * overlap + 1) / (merged.sum(1) + present + 1)
     counted = present > 0

@@ -89,6 +89,8 @@ class TrainingSettings:
         Isotropic spacing of the samples.
     emphasis
         Structure name to how much more than the others it counts in the loss.
+    balance
+        At the start, see `grouped_loss`; falls to 0 with the steps, so that boundaries end true.
     learning_rate
         At the start; falls to 0 as (1 - step / steps) ** 0.9.
     average
@@ -109,6 +111,7 @@ class TrainingSettings:
     patch: tuple[int, int, int] = (80, 96, 96)
     spacing_mm: float = 3.0
     emphasis: Mapping[str, float] = field(default_factory=dict)
+    balance: float = 0.5
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
     average: float = 0.995
