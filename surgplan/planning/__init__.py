@@ -5,8 +5,11 @@ A resection is a signed distance, so volumes, margins and cuts come from one def
 
 from surgplan.planning._assess import assess, assess_prepared
 from surgplan.planning._assessment import Assessment, Quantity, StandardisedRemnant, Verdict
+from surgplan.planning._bezier import BezierResection
+from surgplan.planning._couinaud import CouinaudSegments, couinaud_from_vessels
 from surgplan.planning._cut import Cut, Patches, cut_liver
 from surgplan.planning._extract import TreeSettings, vessel_tree, vessel_trees
+from surgplan.planning._freehand import FreehandResection
 from surgplan.planning._kinds import KINDS, UnionResection, resection_from_dict
 from surgplan.planning._margins import StructureDistance, TumourMargin
 from surgplan.planning._patient import (
@@ -42,9 +45,12 @@ __all__ = [
     "METRICS",
     "THRESHOLDS",
     "Assessment",
+    "BezierResection",
     "Condition",
+    "CouinaudSegments",
     "Cut",
     "Fragment",
+    "FreehandResection",
     "Metric",
     "Patches",
     "Patient",
@@ -72,6 +78,7 @@ __all__ = [
     "assess",
     "assess_prepared",
     "body_surface_dubois_m2",
+    "couinaud_from_vessels",
     "cut_branch",
     "cut_liver",
     "join_trees",

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from surgplan.errors import CorruptFileError, UsageError
+from surgplan.planning._bezier import BezierResection
+from surgplan.planning._freehand import FreehandResection
 from surgplan.planning._resection import PlaneResection, Points, Resection
 from surgplan.planning._wedge import WedgeResection
 from surgplan.volume import LabelMap
@@ -70,7 +72,14 @@ class UnionResection:
 
 
 KINDS: dict[str, type[Resection]] = {
-    kind.kind: kind for kind in (PlaneResection, WedgeResection, UnionResection)
+    kind.kind: kind
+    for kind in (
+        PlaneResection,
+        WedgeResection,
+        BezierResection,
+        FreehandResection,
+        UnionResection,
+    )
 }
 
 
