@@ -60,6 +60,20 @@ class BezierResection:
     resected_side: Side = "front"
 
     def __post_init__(self) -> None:
+        points = self._checked()
+        points.flags.writeable = False
+        object.__setattr__(self, "control_points_mm", points)
+        where = fold_of(self._surface)
+        if where is not None:
+            x, y, z = where
+            msg = (
+                "a Bezier patch must not fold over itself or bend more sharply than 3 mm, got one "
+                f"that does near ({x:.0f}, {y:.0f}, {z:.0f}) mm LPS; move its points apart there"
+            )
+            raise UsageError(msg)
+
+    def _checked(self) -> Points:
+        """A copy of the control points, or `UsageError`."""
         points = np.array(self.control_points_mm, dtype=np.float64)
         low, high = _COUNTS
         ok = points.ndim == 3 and points.shape[2] == 3
@@ -75,16 +89,7 @@ class BezierResection:
         if self.resected_side not in get_args(Side):
             msg = f"`resected_side` must be 'front' or 'back', got {self.resected_side!r}"
             raise UsageError(msg)
-        points.flags.writeable = False
-        object.__setattr__(self, "control_points_mm", points)
-        where = fold_of(self._surface)
-        if where is not None:
-            x, y, z = where
-            msg = (
-                "a Bezier patch must not fold over itself or bend more sharply than 3 mm, got one "
-                f"that does near ({x:.0f}, {y:.0f}, {z:.0f}) mm LPS; move its points apart there"
-            )
-            raise UsageError(msg)
+        return points
 
     @classmethod
     def from_plane(

@@ -20,7 +20,6 @@ _MARGIN_MM = (0.5, 50.0)
 _CURVATURES_PER_MM = 1 / np.geomspace(7.0, 200.0, 16)
 _BALL = 160
 _CLEARANCE_MM = 0.05
-_SETTLES = 8
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,19 +54,17 @@ def bowl_grid(
     frame = _frame(prepared, shapes, hull, margin_mm)
     local = frame.local(hull)
     bends, depth, top = _tightest(prepared, frame, local, margin_mm)
-    wanted = np.sqrt(2 * np.maximum(top - depth, 10.0) / bends)
-    half = np.maximum(wanted, np.abs(local[:, :2]).max(axis=0) + margin_mm)
+    to_the_top = np.sqrt(2 * np.maximum(top - depth, 10.0) / bends)
+    half = np.maximum(to_the_top, np.abs(local[:, :2]).max(axis=0) + margin_mm)
     heights = sum(
         np.expand_dims(b * h**2 / 2 * _square(n), axis)
         for b, h, n, axis in zip(bends, half, grid, (1, 0), strict=True)
     )
-    for _ in range(_SETTLES):
-        bottom = frame.centre_mm + depth * frame.axes[2]
-        points = height_grid(bottom, frame.axes, (half[0], half[1]), np.asarray(heights))
-        lacking = margin_mm + _CLEARANCE_MM - PatchSurface.of(points).height_mm(hull).min()
-        if lacking <= 0:
-            break
-        depth -= lacking + _CLEARANCE_MM
+    bottom = frame.centre_mm + depth * frame.axes[2]
+    points = height_grid(bottom, frame.axes, (half[0], half[1]), np.asarray(heights))
+    wanted_mm = margin_mm + _CLEARANCE_MM
+    while (lacking := wanted_mm - PatchSurface.of(points).height_mm(hull).min()) > 0:
+        points = points - (lacking + _CLEARANCE_MM) * frame.axes[2]
     return points
 
 

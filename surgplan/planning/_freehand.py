@@ -51,18 +51,7 @@ class FreehandResection:
     direction: Vector
 
     def __post_init__(self) -> None:
-        path = np.array(self.path_mm, dtype=np.float64)
-        direction = np.array(self.direction, dtype=np.float64)
-        if path.ndim != 2 or path.shape[1] != 3 or len(path) < 2 or not np.isfinite(path).all():
-            msg = f"`path_mm` must be (k, 3) finite numbers, 2 points or more, got {path.shape}"
-            raise UsageError(msg)
-        ok = direction.shape == (3,) and np.isfinite(direction).all() and direction.any()
-        if not ok:
-            msg = f"`direction` must be three finite numbers, not all zero, got {self.direction}"
-            raise UsageError(msg)
-        length = float(np.linalg.norm(direction))
-        if abs(length - 1) > 1e-12:  # a unit vector stays as it is, so that a replay is exact
-            direction = direction / length
+        path, direction = self._checked()
         path.flags.writeable = False
         object.__setattr__(self, "path_mm", path)
         object.__setattr__(self, "direction", tuple(float(v) for v in direction))
@@ -82,6 +71,22 @@ class FreehandResection:
                 "again, with its ends apart"
             )
             raise UsageError(msg)
+
+    def _checked(self) -> tuple[Points, Points]:
+        """Path and unit direction, or `UsageError`."""
+        path = np.array(self.path_mm, dtype=np.float64)
+        direction = np.array(self.direction, dtype=np.float64)
+        if path.ndim != 2 or path.shape[1] != 3 or len(path) < 2 or not np.isfinite(path).all():
+            msg = f"`path_mm` must be (k, 3) finite numbers, 2 points or more, got {path.shape}"
+            raise UsageError(msg)
+        ok = direction.shape == (3,) and np.isfinite(direction).all() and direction.any()
+        if not ok:
+            msg = f"`direction` must be three finite numbers, not all zero, got {self.direction}"
+            raise UsageError(msg)
+        length = float(np.linalg.norm(direction))
+        if abs(length - 1) > 1e-12:  # a unit vector stays as it is, so that a replay is exact
+            direction = direction / length
+        return path, direction
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, FreehandResection):

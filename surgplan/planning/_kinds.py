@@ -24,6 +24,8 @@ from surgplan.volume import LabelMap
 class UnionResection:
     """Several resections together: what any of them takes is resected.
 
+    So also the stages of a two-stage operation: what two of them would take counts once.
+
     The distance is the smallest of the parts': exact outside and where one part alone is near,
     never deeper than the truth inside.
 
