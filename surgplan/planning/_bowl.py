@@ -18,7 +18,7 @@ from surgplan.planning._tumours import TumourShape
 
 _MARGIN_MM = (0.5, 50.0)
 _CURVATURES_PER_MM = 1 / np.geomspace(7.0, 200.0, 16)
-_BALL = 160
+_DIRECTIONS = 400
 _CLEARANCE_MM = 0.05
 
 
@@ -106,12 +106,13 @@ def _tightest(
     prepared: PreparedLiver, frame: _Frame, hull: Points, margin_mm: float
 ) -> tuple[Values, float, float]:
     """Curvatures ``(2,)``, depth of the bottom and height of the liver of the tightest bowl."""
-    balls = (hull[:, None, :] + margin_mm * _lower_half()).reshape(-1, 3)
+    inward = _lower_half()
+    around = hull[np.argmax(hull @ inward.T, axis=0)] + margin_mm * inward
     blocks = prepared.blocks
     liver = frame.local(blocks.centre_mm)
     weights = blocks.counts[:, :OUTSIDE].sum(axis=1)
     pairs = np.stack(np.meshgrid(_CURVATURES_PER_MM, _CURVATURES_PER_MM), -1).reshape(-1, 2) / 2
-    depths = np.array([(balls[:, 2] - balls[:, :2] ** 2 @ bend).min() for bend in pairs])
+    depths = np.array([(around[:, 2] - around[:, :2] ** 2 @ bend).min() for bend in pairs])
     taken = [
         weights[liver[:, 2] - liver[:, :2] ** 2 @ bend > depth].sum()
         for bend, depth in zip(pairs, depths, strict=True)
@@ -122,8 +123,8 @@ def _tightest(
 
 def _lower_half() -> Points:
     """Directions ``(n, 3)`` spread evenly over the half-sphere that points in."""
-    count = np.arange(_BALL) + 0.5
-    down = count / _BALL
+    count = np.arange(_DIRECTIONS) + 0.5
+    down = count / _DIRECTIONS
     turn = np.pi * (1 + np.sqrt(5)) * count
     across = np.sqrt(1 - down**2)
     return np.stack([across * np.cos(turn), across * np.sin(turn), -down], axis=1)
