@@ -6,6 +6,7 @@ A resection is a signed distance, so volumes, margins and cuts come from one def
 from surgplan.planning._assess import assess, assess_prepared
 from surgplan.planning._assessment import Assessment, Quantity, StandardisedRemnant, Verdict
 from surgplan.planning._bezier import BezierResection
+from surgplan.planning._couinaud import CouinaudSegments, couinaud_from_vessels
 from surgplan.planning._cut import Cut, Patches, cut_liver
 from surgplan.planning._extract import TreeSettings, vessel_tree, vessel_trees
 from surgplan.planning._freehand import FreehandResection
@@ -46,6 +47,7 @@ __all__ = [
     "Assessment",
     "BezierResection",
     "Condition",
+    "CouinaudSegments",
     "Cut",
     "Fragment",
     "FreehandResection",
@@ -76,6 +78,7 @@ __all__ = [
     "assess",
     "assess_prepared",
     "body_surface_dubois_m2",
+    "couinaud_from_vessels",
     "cut_branch",
     "cut_liver",
     "join_trees",

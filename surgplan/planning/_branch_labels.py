@@ -38,9 +38,9 @@ class Realm:
         points, owner, _ = tree.samples(1.0)
         count = len(tree.branches)
         nearest = owner[cKDTree(points).query(liver_mm)[1]]
-        sums = np.stack(
+        sums: npt.NDArray[np.float64] = np.stack(
             [np.bincount(nearest, liver_mm[:, a], minlength=count) for a in range(3)], axis=1
-        )
+        ).astype(np.float64)
         hits = np.bincount(nearest, minlength=count).astype(np.float64)
         behind, weights = tree.downstream(sums), tree.downstream(hits)
         own = np.array([b.points_mm.mean(axis=0) for b in tree.branches])

@@ -94,7 +94,7 @@ def _coarse_sources(
     number[coarse] = np.arange(int(coarse.sum()))
     nodes = geometry.to_lps(np.argwhere(coarse) * every)
     place = np.rint(geometry.to_index(points_mm)).astype(np.int64)
-    fits = ((place >= 0) & (place < inside.shape)).all(axis=1)
+    fits: Mask = np.all((place >= 0) & (place < inside.shape), axis=1)
     fits[fits] = inside[tuple(place[fits].T)]
     if not fits.any() or len(nodes) == 0:
         return nodes, np.full(len(nodes), -1, dtype=np.int64)

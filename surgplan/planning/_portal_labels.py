@@ -22,8 +22,13 @@ _LOBE = 0.1
 _SECTOR = 0.22
 """A sector is at least this part of its half; what divides off before is a side branch."""
 
+_SHARED_MM = 15.0
+
 _STEM = 0.6
 """While this part of a sector lies behind one child, the stem goes on."""
+
+_TWIG, _COMMON = 0.08, 0.25
+"""Parts of the left liver: of a branch that counts, and of a trunk that may be common to two."""
 
 _SURE_MM = 30.0
 """From this distance between what is told apart on, a name is as sure as can be."""
@@ -42,15 +47,36 @@ def name_portal(realm: Realm, names: Names) -> None:
         return
     lobes.sort(key=lambda k: float(centre[k, X]))  # right is towards smaller x
     left, right = lobes[-1], lobes[:-1]
-    apart = float(centre[left, X] - centre[right[-1], X])
+    shared, left, more = _shared_with_right(realm, left)
+    names.give(tuple(shared), MAIN, 0.7)
+    _side_branches(realm, names, [*stem, *shared], (*right, *more, left, *shared))
+    right += more
+    apart = float(centre[left, X] - max(float(centre[k, X]) for k in right))
     sure = float(np.clip(apart / (2 * _SURE_MM), 0.1, 1.0))
-    _side_branches(realm, names, stem, (*right, left))
     _name_left(realm, names, left, sure)
     if len(right) == 1:
         stem, right = _follow(realm, right[0], _SECTOR * float(realm.share[right[0]]))
         names.give(tuple(stem), RIGHT, sure)
         _side_branches(realm, names, stem, tuple(right))
     _name_right(realm, names, right, sure)
+
+
+def _shared_with_right(realm: Realm, left: int) -> tuple[list[int], int, list[int]]:
+    """Trunk that the left portal vein shares with right sectors, the vein, and those sectors.
+
+    In about every tenth liver the right posterior vein leaves first, and the right anterior one
+    comes from what looks like the left portal vein: soon after, and for the other side.
+    """
+    stem, parts = _follow(realm, left, _LOBE)
+    length = sum(realm.tree.branches[i].length_mm for i in stem)
+    if len(parts) < 2 or length > _SHARED_MM:
+        return [], left, []
+    parts.sort(key=lambda k: float(realm.centre_mm[k, X]))
+    middle = float(realm.centre_mm[list(realm.tree.roots)].mean(axis=0)[X])
+    own, others = parts[-1], parts[:-1]
+    if not realm.centre_mm[others[-1], X] < middle < realm.centre_mm[own, X]:
+        return [], left, []
+    return stem, own, others
 
 
 def _follow(realm: Realm, start: int, least: float) -> tuple[list[int], list[int]]:
@@ -124,6 +150,22 @@ def _off_stem(realm: Realm, start: int) -> list[int]:
     return [k for place in stem for k in realm.tree.children(place) if k not in stem]
 
 
+def _opened(realm: Realm, names: Names, left: int, sure: float) -> list[int]:
+    """What leaves the left stem; short common trunks of several are opened and named after it."""
+    waiting, kids = _off_stem(realm, left), []
+    while waiting:
+        kid = waiting.pop()
+        parts = realm.tree.children(kid)
+        heavy = [k for k in parts if realm.share[k] >= _TWIG * realm.share[left]]
+        short = realm.tree.branches[kid].length_mm <= _SHARED_MM
+        if short and len(heavy) >= 1 and realm.share[kid] >= _COMMON * realm.share[left]:
+            names.give((kid,), UMBILICAL, sure)
+            waiting += parts
+        else:
+            kids.append(kid)
+    return kids
+
+
 def _name_left(realm: Realm, names: Names, left: int, sure: float) -> None:
     """The left portal vein runs left, then forward in the umbilical fissure between III and IV."""
     tree, centre = realm.tree, realm.centre_mm
@@ -135,7 +177,7 @@ def _name_left(realm: Realm, names: Names, left: int, sure: float) -> None:
         run = tree.branches[place].points_mm[-1] - tree.branches[place].points_mm[0]
         forward = place != left and -run[Y] > abs(run[X])
         names.give((place,), UMBILICAL if forward else LEFT, sure)
-    kids = _off_stem(realm, left)
+    kids = _opened(realm, names, left, sure)
     lateral = [k for k in kids if centre[k, X] > fissure]
     mass = realm.share[lateral]
     middle = (centre[lateral] * mass[:, None]).sum(axis=0) / max(float(mass.sum()), 1e-9)

@@ -81,11 +81,13 @@ def _one_each(
     """The nearest place of each group of places that lie close to each other."""
     graph = skeleton.graph()
     degree = np.bincount(skeleton.edges.ravel(), minlength=len(away))
+    piece = csgraph.connected_components(graph)[1]
     roots: list[int] = []
     for place in near[np.lexsort((away[near], degree[near] > 1))]:  # ends first, then the nearest
         if roots:
             reach = csgraph.dijkstra(graph, indices=roots, min_only=True, limit=_group_mm(skeleton))
-            if np.isfinite(reach[place]):
+            inner = degree[place] > 1 and piece[place] in piece[roots]
+            if inner or np.isfinite(reach[place]):
                 continue
         roots.append(int(place))
     return roots

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
+from scipy.sparse import csgraph
+from scipy.spatial import cKDTree
 from skimage.segmentation import watershed
 
 from surgplan.errors import NothingToDoError
+from surgplan.planning._skeleton import skeleton_of
 from surgplan.volume import (
     HEPATIC_VEINS,
     PORTAL_VEIN,
@@ -19,10 +22,18 @@ from surgplan.volume import (
 )
 
 _CAVA_RADIUS_MM = 6.5
-"""Thinner than this is no vena cava of an adult, thicker no hepatic vein away from it."""
+_CAVA_LENGTH_MM = 40.0
+"""The vena cava of an adult is at least this thick somewhere, and this long behind the liver."""
 
-_CAVA_CORE = 0.6
+_THICK_END = 0.45
+_FLAT, _WALL_MM, _WIDEST_MM = 1.6, 1.0, 22.0
+"""A flat vena cava is wider than the largest ball in it by up to this factor, and one voxel."""
+
 _GROOVE_MM = 8.0
+_COARSE_MM = 2.0
+_SHAVING_MM = 9.0
+"""Pieces of vein that stay this near to the vena cava are bits of its wall."""
+
 _TOUCH_MM = 3.0
 
 Mask = npt.NDArray[np.bool_]
@@ -36,43 +47,63 @@ def split_cava(veins: Mask, cava: Mask, geometry: Geometry) -> tuple[Mask, Mask]
     veins
         ``(slice, row, column)``, with or without the vena cava.
     cava
-        The vena cava where it has a label of its own; where it is empty, it is what balls of 0.6
-        times the largest radius reach within the veins (morphological opening).
+        The vena cava where it has a label of its own; where it is empty, it is what surrounds the
+        widest way through the veins from the lowest to the highest of their thick ends.
     geometry
         Grid of both.
 
     Returns
     -------
     tuple
-        The two masks; that of the vena cava is empty where nothing is thick enough.
+        The two masks; that of the vena cava is empty where no way is thick and long enough.
     """
-    if not cava.any():
-        cava = _thick_part(veins, geometry)
     if cava.any():  # a label that cuts a groove into the vena cava is vena cava there
         cava = close_mm(cava, geometry, radius_mm=_GROOVE_MM)
-    return veins & ~cava, cava
+        return veins & ~cava, cava
+    cava = _widest_way(veins, geometry) if veins.any() else cava
+    if cava.any():
+        veins = _reaching_out(veins & ~cava, cava, geometry)
+    return veins, cava
 
 
-def _thick_part(mask: Mask, geometry: Geometry) -> Mask:
-    cava = np.zeros_like(mask)
-    if not mask.any():
+def _widest_way(veins: Mask, geometry: Geometry) -> Mask:
+    """What of a mask surrounds its widest way from below to above."""
+    cava = np.zeros_like(veins)
+    skeleton = skeleton_of(veins, geometry, gap_mm=0.0)
+    degree = np.bincount(skeleton.edges.ravel(), minlength=len(skeleton.radius_mm))
+    radius = skeleton.radius_mm
+    ends = np.flatnonzero((degree <= 1) & (radius >= _THICK_END * radius.max()))
+    height = skeleton.points_mm[:, 2]
+    if radius.max() < _CAVA_RADIUS_MM or len(ends) < 2 or np.ptp(height[ends]) < _CAVA_LENGTH_MM:
         return cava
-    box = box_of(mask, geometry)
-    padded = np.pad(mask[box], 1)
-    depth = ndimage.distance_transform_edt(padded, sampling=geometry.spacing_mm)
-    thickest = float(depth.max())
-    if thickest < _CAVA_RADIUS_MM:
+    low, high = int(ends[np.argmin(height[ends])]), int(ends[np.argmax(height[ends])])
+    before = csgraph.dijkstra(skeleton.graph(), indices=low, return_predecessors=True)[1]
+    way = [high]
+    while before[way[-1]] >= 0:
+        way.append(int(before[way[-1]]))
+    if way[-1] != low:
         return cava
-    core = max(_CAVA_CORE * thickest, 0.8 * _CAVA_RADIUS_MM)
-    pieces, _ = ndimage.label(depth >= core)
-    sizes = np.bincount(pieces.ravel())
-    sizes[0] = 0
-    away = ndimage.distance_transform_edt(
-        pieces != int(np.argmax(sizes)), sampling=geometry.spacing_mm
+    index = np.argwhere(veins)
+    away, near = cKDTree(skeleton.points_mm[way]).query(
+        geometry.to_lps(index), distance_upper_bound=_WIDEST_MM
     )
-    inner = (slice(1, -1),) * 3
-    cava[box] = (padded & (away <= core))[inner]
+    reach = np.append(_FLAT * radius[way] + _WALL_MM, 0.0)[near]  # beyond the bound: no place
+    cava[tuple(index[away <= reach].T)] = True
     return cava
+
+
+def _reaching_out(veins: Mask, cava: Mask, geometry: Geometry) -> Mask:
+    """Without the shavings of the vena cava's wall."""
+    pieces, count = ndimage.label(veins, structure=np.ones((3, 3, 3)))
+    every = tuple(slice(None, None, max(1, round(_COARSE_MM / s))) for s in geometry.spacing_mm)
+    wall = cKDTree(geometry.to_lps(np.argwhere(cava[every]) * [s.step for s in every]))
+    index = np.argwhere(veins[every]) * [s.step for s in every]
+    far = np.zeros(count + 1)
+    if len(index):
+        number = pieces[tuple(index.T)]
+        np.maximum.at(far, number, wall.query(geometry.to_lps(index))[0])
+    kept: Mask = (far >= _SHAVING_MM)[pieces] & veins
+    return kept
 
 
 def separate_vessels(label_map: LabelMap, merged: Mask) -> LabelMap:

@@ -86,6 +86,8 @@ def skeleton_of(mask: Mask, geometry: Geometry, *, gap_mm: float) -> Skeleton:
         edges=forest,
         piece=csgraph.connected_components(_symmetric(forest, np.ones(len(forest)), count))[1],
         body=_body(mask, geometry, points),
+        field=cubes,
+        grid=grid,
     )
     coarsest = max(geometry.spacing_mm)
     joints = bridges(tips, gap_mm=gap_mm, blind_mm=coarsest)
@@ -120,11 +122,11 @@ def _cubes(mask: Mask, geometry: Geometry) -> tuple[npt.NDArray[np.float32], Geo
     outside = ndimage.distance_transform_edt(~padded, sampling=spacing).astype(np.float32)
     field = np.where(padded, inside - half, half - outside)
     grid = window.with_spacing((step, step, step))
-    ends = window.to_index(grid.to_lps([(0, 0, 0), np.array(grid.shape) - 1]))
+    ends = window.to_index(grid.to_lps(np.array([(0, 0, 0), grid.shape]) - [[0], [1]]))
     axes = [np.linspace(a, b, n) for a, b, n in zip(ends[0], ends[1], grid.shape, strict=True)]
     nearest = padded
     for axis, at in enumerate(axes):
-        field = _along(field, axis, at)
+        field = along_axis(field, axis, at)
         nearest = np.take(
             nearest, np.clip(np.rint(at), 0, padded.shape[axis] - 1).astype(int), axis
         )
@@ -133,7 +135,7 @@ def _cubes(mask: Mask, geometry: Geometry) -> tuple[npt.NDArray[np.float32], Geo
     return field, grid
 
 
-def _along(
+def along_axis(
     field: npt.NDArray[np.float32], axis: int, at: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float32]:
     """Linear interpolation at fractional places along one axis."""
@@ -241,4 +243,5 @@ def _left_out(
 ) -> npt.NDArray[np.int64]:
     kept = np.sort(forest, axis=1)
     every = np.sort(pairs, axis=1)
-    return pairs[~np.isin(every @ (count, 1), kept @ (count, 1))]
+    left: npt.NDArray[np.int64] = pairs[~np.isin(every @ (count, 1), kept @ (count, 1))]
+    return left

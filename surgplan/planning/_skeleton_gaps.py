@@ -10,6 +10,8 @@ from scipy import sparse
 from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
+from surgplan.volume import Geometry
+
 _LOOK_BACK_MM = 6.0
 """From so far back an end's direction is taken."""
 
@@ -17,6 +19,9 @@ _FORWARD = 0.5
 """Least cosine between an end's direction and the way across the gap."""
 
 _STRAIGHT = 0.8
+_WAY_STEPS = 41
+_DRAWN_BACK = 4.0
+"""Ends of centrelines across a gap are looked for so many radii beyond it."""
 
 _RADIUS_RATIO = 3.0
 """An end joins nothing thinner or thicker than itself by more than this factor, unless it enters
@@ -31,7 +36,7 @@ class Tips:
     """A forest with pieces to be joined.
 
     `piece` numbers the trees of the forest, `body` the connected pieces of the mask below, both
-    ``(n,)`` as `points_mm` ``(n, 3)`` and `radius_mm`.
+    ``(n,)`` as `points_mm` ``(n, 3)`` and `radius_mm`. `field` is positive in the mask, on `grid`.
     """
 
     points_mm: npt.NDArray[np.float64]
@@ -39,6 +44,21 @@ class Tips:
     edges: npt.NDArray[np.int64]
     piece: npt.NDArray[np.int32]
     body: npt.NDArray[np.int64]
+    field: npt.NDArray[np.float32]
+    grid: Geometry
+
+    def open_mm(self, start: int, stops: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """How much of the straight ways from a place to others lies outside the mask.
+
+        Thinning draws ends back from the wall, so that distances between ends say too much.
+        """
+        a, b = self.points_mm[start], self.points_mm[stops]
+        shares = np.linspace(0, 1, _WAY_STEPS)[:, None, None]
+        index = np.rint(self.grid.to_index(a + shares * (b - a))).astype(np.int64)
+        index = np.clip(index, 0, np.array(self.field.shape) - 1)
+        outside = self.field[tuple(np.moveaxis(index, -1, 0))] <= 0
+        way: npt.NDArray[np.float64] = outside.mean(axis=0) * np.linalg.norm(b - a, axis=1)
+        return way
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +87,7 @@ def bridges(tips: Tips, *, gap_mm: float, blind_mm: float) -> npt.NDArray[np.int
         return np.empty((0, 2), dtype=np.int64)
     ends = _ends(tips)
     tree = cKDTree(tips.points_mm)
-    reach = max(gap_mm, 2 * blind_mm) + 2 * float(tips.radius_mm.max())
+    reach = max(gap_mm, 2 * blind_mm) + _DRAWN_BACK * float(tips.radius_mm.max())
     found: list[tuple[float, int, int]] = []
     for end in ends:
         near = np.array(tree.query_ball_point(tips.points_mm[end.at], reach), dtype=np.int64)
@@ -98,7 +118,7 @@ def _costs(
     across = tips.points_mm[near] - tips.points_mm[end.at]
     length = np.linalg.norm(across, axis=1)
     own, other = tips.radius_mm[end.at], tips.radius_mm[near]
-    gap = np.maximum(length - own - other, 0.0)
+    gap = tips.open_mm(end.at, near)
     forward = across @ end.towards / np.maximum(length, 1e-6)
     touching = (tips.body[near] == tips.body[end.at]) & (gap <= 2 * blind_mm)
     ahead = (forward >= _FORWARD) | (gap <= 0.5 * blind_mm)

@@ -153,7 +153,8 @@ def territories(
     array = np.zeros(inside.shape, dtype=np.uint16)
     array[inside] = nearest + 1
     voxel_ml = geometry.voxel_volume_mm3 / 1000
-    own = np.bincount(nearest, minlength=len(tree.branches)) * voxel_ml
+    counts = np.bincount(nearest, minlength=len(tree.branches)).astype(np.float64)
+    own = counts * voxel_ml
     return Territories(
         tree=tree,
         metric=metric,

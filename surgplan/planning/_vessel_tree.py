@@ -14,7 +14,7 @@ from surgplan.planning._records import from_json, to_json
 
 VesselSystem = Literal["portal", "hepatic"]
 
-TREE_SCHEMA = 1
+TREE_SCHEMA: Literal[1] = 1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

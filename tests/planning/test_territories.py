@@ -1,0 +1,183 @@
+"""Territories against brute force over every piece of every branch."""
+
+import numpy as np
+import pytest
+
+from surgplan.errors import NothingToDoError, UsageError
+from surgplan.planning import (
+    VesselBranch,
+    VesselTree,
+    couinaud_from_vessels,
+    territories,
+)
+from surgplan.volume import COUINAUD, LIVER, LabelMap
+
+SPACING = (2.0, 1.4, 1.4)
+
+
+def branch(parent, order, radius, *points, label="", confidence=0.0):
+    line = np.array(points, float)
+    return VesselBranch(
+        parent=parent, order=order, label=label, confidence=confidence,
+        points_mm=line, radius_mm=np.full(len(line), float(radius)),
+    )  # fmt: skip
+
+
+PORTAL = VesselTree(
+    system="portal",
+    branches=(
+        branch(None, 1, 4, (0, 0, -24), (0, 0, -8)),
+        branch(0, 2, 3, (0, 0, -8), (-14, 4, 0), (-24, 2, 4)),
+        branch(0, 2, 2, (0, 0, -8), (12, -4, 0), (24, -2, 6)),
+    ),
+)
+HEPATIC = VesselTree(
+    system="hepatic",
+    branches=(
+        branch(None, 1, 3, (0, 12, 18), (-20, 6, 10)),
+        branch(None, 1, 2, (0, 12, 18), (20, -4, 12)),
+    ),
+)
+
+
+@pytest.fixture(name="ellipsoid")
+def ellipsoid_fixture(space):
+    def make(turn=None):
+        body = space(SPACING, (36, 28, 28), turn)
+        return body.ellipsoid(LIVER, (0, 0, 0), (34, 26, 26)).label_map
+
+    return make
+
+
+def brute_force(tree, label_map, weight=0.0):
+    """Nearest branch by the exact distance to each straight piece, less `weight` * radius^2."""
+    inside = label_map.whole_liver()
+    points = label_map.geometry.to_lps(np.argwhere(inside))
+    away = np.empty((len(tree.branches), len(points)))
+    for i, b in enumerate(tree.branches):
+        best = np.full(len(points), np.inf)
+        for p, q in zip(b.points_mm[:-1], b.points_mm[1:], strict=True):
+            share = np.clip((points - p) @ (q - p) / ((q - p) @ (q - p)), 0, 1)
+            gap = ((points - p - share[:, None] * (q - p)) ** 2).sum(axis=1)
+            best = np.minimum(best, gap - weight * float(b.radius_mm[0]) ** 2)
+        away[i] = best
+    return inside, away.argmin(axis=0)
+
+
+def dice(a, b):
+    return 2 * (a & b).sum() / (a.sum() + b.sum())
+
+
+def in_grid(found, label_map):
+    array = np.zeros(label_map.geometry.shape, dtype=int)
+    low = np.rint(label_map.geometry.to_index(found.geometry.to_lps((0, 0, 0)))).astype(int)
+    box = tuple(slice(a, a + n) for a, n in zip(low, found.array.shape, strict=True))
+    array[box] = found.array
+    return array
+
+
+@pytest.mark.parametrize("turn", [None, 3])
+@pytest.mark.parametrize(("metric", "weight"), [("euclidean", 0.0), ("radius", 1.0)])
+@pytest.mark.parametrize("tree", [PORTAL, HEPATIC], ids=lambda t: t.system)
+def test_territories_are_those_of_brute_force(ellipsoid, tree, metric, weight, turn):
+    label_map = ellipsoid(turn)
+    found = territories(tree, label_map, metric=metric)
+    inside, nearest = brute_force(tree, label_map, weight)
+    array = in_grid(found, label_map)
+    assert ((array > 0) == inside).all()
+    for i in range(len(tree.branches)):
+        assert dice(array[inside] == i + 1, nearest == i) >= 0.99
+
+
+def test_metrics_differ_where_calibres_do(ellipsoid):
+    label_map = ellipsoid()
+    plain, thick = (territories(PORTAL, label_map, metric=m) for m in ("euclidean", "radius"))
+    assert thick.branch_ml[0] > 1.02 * plain.branch_ml[0]
+
+
+def test_volumes_sum_to_the_liver_and_up_the_tree(ellipsoid):
+    label_map = ellipsoid(3)
+    found = territories(PORTAL, label_map)
+    whole = label_map.whole_liver().sum() * label_map.geometry.voxel_volume_mm3 / 1000
+    assert found.branch_ml.sum() == pytest.approx(whole, abs=1e-6)
+    assert found.downstream_ml[0] == pytest.approx(whole, abs=1e-6)
+    assert found.downstream_ml[1] == pytest.approx(found.branch_ml[1])
+    behind = found.behind(1).sum() * label_map.geometry.voxel_volume_mm3 / 1000
+    assert behind == pytest.approx(found.downstream_ml[1], abs=1e-6)
+    rows = found.table()
+    assert [r["downstream_ml"] for r in rows] == pytest.approx(found.downstream_ml, abs=1e-3)
+    assert not found.array.flags.writeable
+
+
+def test_geodesic_is_euclidean_in_a_convex_liver(ellipsoid):
+    label_map = ellipsoid(3)
+    plain, inner = (territories(PORTAL, label_map, metric=m) for m in ("euclidean", "geodesic"))
+    assert (plain.array == inner.array).all()
+
+
+def test_geodesic_goes_round_a_fissure(space):
+    """A slit between two branches: what is just across it must not be served through it."""
+    body = space(SPACING, (36, 28, 28)).ellipsoid(LIVER, (0, 0, 0), (34, 26, 26))
+    slit = (np.abs(body.points[..., 0] - 2) < 3) & (body.points[..., 1] < 12)
+    array = body.array.copy()
+    array[slit] = 0
+    label_map = LabelMap(array=array, geometry=body.geometry, segments=body.label_map.segments)
+    tree = VesselTree(
+        system="portal",
+        branches=(
+            branch(None, 1, 3, (-8, -18, 0), (-8, 16, 0)),
+            branch(None, 1, 3, (26, 0, 0), (30, 0, 0)),
+        ),
+    )
+    plain, inner = (territories(tree, label_map, metric=m) for m in ("euclidean", "geodesic"))
+    points = plain.geometry.to_lps(np.stack(np.indices(plain.array.shape), axis=-1))
+    beyond = (plain.array > 0) & (points[..., 0] > 5) & (points[..., 1] < -8)
+    assert (plain.array[beyond] == 1).sum() > 100
+    assert (inner.array[beyond] == 1).sum() < 0.1 * (plain.array[beyond] == 1).sum()
+    own_side = (plain.array > 0) & (points[..., 0] < -1)
+    assert (inner.array[own_side] == plain.array[own_side]).all()
+
+
+def test_refusals(ellipsoid):
+    label_map = ellipsoid()
+    with pytest.raises(UsageError, match="`metric`"):
+        territories(PORTAL, label_map, metric="city block")
+    with pytest.raises(NothingToDoError, match="liver"):
+        territories(PORTAL, label_map.with_array(np.zeros_like(label_map.array)))
+
+
+def named(*numbers):
+    ends = {2: (24, 8, 12), 3: (26, -10, -4), 4: (6, -16, 0), 5: (-14, -12, -12),
+            6: (-20, 10, -12), 7: (-20, 10, 12), 8: (-14, -12, 12), 1: (4, 12, 0)}  # fmt: skip
+    kids = [branch(0, 2, 1, (0, 0, -8), ends[n], label=f"P{n}", confidence=0.5) for n in numbers]
+    return VesselTree(system="portal", branches=(PORTAL.branches[0], *kids))
+
+
+VEINS = VesselTree(
+    system="hepatic",
+    branches=(
+        branch(None, 1, 3, (0, 14, 20), (-22, 0, 8), (-26, -2, -4), label="right hepatic vein"),
+        branch(None, 1, 3, (0, 14, 20), (-2, -6, 14), (-4, -16, 2), label="middle hepatic vein"),
+    ),
+)
+
+
+def test_couinaud_fills_the_liver_with_all_segments(ellipsoid):
+    label_map = ellipsoid()
+    found = couinaud_from_vessels(label_map, named(*range(1, 9)), VEINS)
+    assert found.label_map.labels_present() == list(range(1, 9))
+    assert ((found.label_map.array > 0) == label_map.whole_liver()).all()
+    assert all(c == pytest.approx(0.5) for c in found.confidence.values())
+    index = np.rint(label_map.geometry.to_index(named(6).branches[1].points_mm[-1])).astype(int)
+    assert found.label_map.array[tuple(index)] == 6
+    x = label_map.geometry.to_lps(np.argwhere(found.label_map.array == 2))[:, 0]
+    assert x.mean() > 10
+    assert found.label_map.segments == COUINAUD
+
+
+def test_couinaud_says_what_is_missing(ellipsoid):
+    found = couinaud_from_vessels(ellipsoid(), named(2, 4, 5, 6, 7, 8), VEINS)
+    assert found.confidence["segment III"] == 0
+    assert any("segment III" in line for line in found.explanation)
+    with pytest.raises(NothingToDoError, match="left and the right"):
+        couinaud_from_vessels(ellipsoid(), named(5, 6, 7, 8), VEINS)
