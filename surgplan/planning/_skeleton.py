@@ -200,7 +200,8 @@ def _body(mask: Mask, geometry: Geometry, points: Points) -> npt.NDArray[np.int6
     pieces, _ = ndimage.label(mask[box], structure=np.ones((3, 3, 3)))
     start = np.array([s.start for s in box])
     index = np.rint(geometry.to_index(points)).astype(int) - start
-    number = pieces[tuple(np.clip(index, 0, np.array(pieces.shape) - 1).T)].astype(np.int64)
+    place = np.clip(index, 0, np.array(pieces.shape) - 1)
+    number: npt.NDArray[np.int64] = pieces[tuple(place.T)].astype(np.int64)
     lost = number == 0
     if lost.any():
         inside = np.argwhere(pieces > 0)

@@ -1,0 +1,98 @@
+"""Trees and Couinaud segments of experts' vessels; figures are printed, see ``pytest -s``."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from surgplan.planning import couinaud_from_vessels, territories, vessel_trees
+from surgplan.volume import (
+    HEPATIC_VEINS,
+    LIVER,
+    LIVER_CYST,
+    LIVER_TUMOUR,
+    PORTAL_VEIN,
+    Geometry,
+    box_of,
+    crop,
+    label_map_from_masks,
+)
+
+CASES = Path(__file__).parents[2] / ".." / "shared" / "cases"
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.slow,
+    pytest.mark.skipif(not CASES.is_dir(), reason=f"real cases are not at {CASES}"),
+]
+
+NUMBERS = {
+    "ircadb-01": {
+        LIVER: (5,),
+        PORTAL_VEIN: (10,),
+        HEPATIC_VEINS: (11,),
+        LIVER_CYST: (12,),
+        LIVER_TUMOUR: (13, 14, 15, 16, 17, 18, 19),
+    },
+    "ircadb-17": {LIVER: (3,), PORTAL_VEIN: (5,), HEPATIC_VEINS: (6,), LIVER_TUMOUR: (7, 8)},
+}
+LEAST_DICE = {"ircadb-01": 0.63, "ircadb-17": 0.63}
+
+
+@pytest.fixture(scope="module", params=sorted(NUMBERS))
+def case(request):
+    folder = CASES / request.param
+    image = sitk.ReadImage(str(folder / "labels.nii.gz"))
+    numbers = sitk.GetArrayFromImage(image)
+    x, y, z = image.GetSpacing()
+    geometry = Geometry.from_spacing(
+        shape=numbers.shape, spacing_mm=(z, y, x), origin_mm=image.GetOrigin()
+    )
+    masks = [(s, np.isin(numbers, own)) for s, own in NUMBERS[request.param].items()]
+    couinaud = sitk.GetArrayFromImage(sitk.ReadImage(str(folder / "couinaud.nii.gz")))
+    box = box_of(couinaud > 0, geometry, margin_mm=60)
+    label_map = crop(label_map_from_masks(masks, geometry), box)
+    return request.param, label_map, couinaud[box], vessel_trees(label_map)
+
+
+def test_each_system_is_one_tree_with_its_trunks_named(case):
+    name, _, _, trees = case
+    portal, hepatic = trees
+    for tree in trees:
+        repairs = tree.repairs
+        print(
+            f"{name} {tree.system}: {len(tree.branches)} branches, {len(tree.roots)} roots, "
+            f"{repairs.gaps_bridged} gaps, {repairs.loops_cut} loops, "
+            f"{len(repairs.fragments)} loose fragments"
+        )
+        loose = sum(f.length_mm for f in repairs.fragments)
+        assert loose <= 0.05 * sum(b.length_mm for b in tree.branches)
+    assert len(portal.roots) == 1
+    named = {b.label for b in portal.branches}
+    assert {"main portal vein", "left portal vein", "P2", "P3", "P4", "P5", "P6"} <= named
+    assert {"P7", "P8", "right anterior portal vein", "right posterior portal vein"} <= named
+    veins = {b.label for b in hepatic.branches}
+    assert {"right hepatic vein", "middle hepatic vein", "left hepatic vein"} <= veins
+
+
+def test_territories_sum_to_the_liver(case):
+    _, label_map, _, trees = case
+    voxel_ml = label_map.geometry.voxel_volume_mm3 / 1000
+    whole_ml = label_map.whole_liver().sum() * voxel_ml
+    found = territories(trees[0], label_map)
+    assert found.branch_ml.sum() == pytest.approx(whole_ml, abs=0.01)
+    assert found.downstream_ml[list(trees[0].roots)].sum() == pytest.approx(whole_ml, abs=0.01)
+
+
+def test_couinaud_against_the_reference(case):
+    name, label_map, reference, (portal, hepatic) = case
+    found = couinaud_from_vessels(label_map, portal, hepatic)
+    scores = {}
+    for segment in found.label_map.segments:
+        a, b = found.label_map.array == segment.label, reference == segment.label
+        scores[segment.name] = 2 * float((a & b).sum()) / float(a.sum() + b.sum())
+    print(name, {k: round(v, 3) for k, v in scores.items()})
+    mean = float(np.mean(list(scores.values())))
+    print(f"{name} mean Dice {mean:.3f}")
+    assert mean >= LEAST_DICE[name]
