@@ -1,5 +1,6 @@
 """Trees and Couinaud segments of experts' vessels; figures are printed, see ``pytest -s``."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -61,10 +62,10 @@ def test_each_system_is_one_tree_with_its_trunks_named(case):
     portal, hepatic = trees
     for tree in trees:
         repairs = tree.repairs
-        print(
+        sys.stdout.write(
             f"{name} {tree.system}: {len(tree.branches)} branches, {len(tree.roots)} roots, "
             f"{repairs.gaps_bridged} gaps, {repairs.loops_cut} loops, "
-            f"{len(repairs.fragments)} loose fragments"
+            f"{len(repairs.fragments)} loose fragments\n"
         )
         loose = sum(f.length_mm for f in repairs.fragments)
         assert loose <= 0.05 * sum(b.length_mm for b in tree.branches)
@@ -92,7 +93,7 @@ def test_couinaud_against_the_reference(case):
     for segment in found.label_map.segments:
         a, b = found.label_map.array == segment.label, reference == segment.label
         scores[segment.name] = 2 * float((a & b).sum()) / float(a.sum() + b.sum())
-    print(name, {k: round(v, 3) for k, v in scores.items()})
     mean = float(np.mean(list(scores.values())))
-    print(f"{name} mean Dice {mean:.3f}")
+    figures = {k: round(v, 3) for k, v in scores.items()}
+    sys.stdout.write(f"{name} mean Dice {mean:.3f}: {figures}\n")
     assert mean >= LEAST_DICE[name]
