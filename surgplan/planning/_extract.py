@@ -13,7 +13,7 @@ from surgplan.errors import NothingToDoError, UsageError
 from surgplan.planning._boundary import Points
 from surgplan.planning._branch_labels import labelled
 from surgplan.planning._calibre import calibres, smooth_line, wall_points
-from surgplan.planning._rooted import Rooted, chains_of, pruned, rooted_at
+from surgplan.planning._rooted import Rooted, chains_of, pruned, rooted_at, within
 from surgplan.planning._roots import hepatic_roots, portal_root
 from surgplan.planning._separate import split_cava
 from surgplan.planning._skeleton import Skeleton, skeleton_of
@@ -180,7 +180,10 @@ def _tree(site: _Site, system: VesselSystem, settings: TreeSettings) -> VesselTr
     if system == "portal":
         rooted = portal_root(skeleton, site.in_liver(skeleton.points_mm))
     else:
-        rooted = rooted_at(skeleton, hepatic_roots(skeleton, cava_mm))
+        rooted = within(
+            rooted_at(skeleton, hepatic_roots(skeleton, cava_mm)),
+            site.in_liver(skeleton.points_mm),
+        )
     rooted, spurs = pruned(rooted)
     repairs = Repairs(
         gaps_bridged=skeleton.gaps_bridged,

@@ -18,6 +18,8 @@ _SPUR_STEPS = 1.5
 _KNOT_STEPS = 1.5
 """A shorter piece between two bifurcations is one bifurcation, drawn out by the voxels."""
 
+_LEAST_INSIDE = 0.1
+
 ROOT, APART = -1, -2
 
 
@@ -69,6 +71,20 @@ def rooted_at(skeleton: Skeleton, roots: Sequence[int]) -> Rooted:
     parent = np.where(before < 0, ROOT, before).astype(np.int64)
     parent[~np.isfinite(reach)] = APART
     return Rooted(skeleton=skeleton, parent=parent)
+
+
+def within(rooted: Rooted, inside: npt.NDArray[np.bool_]) -> Rooted:
+    """Without the roots behind which hardly anything lies inside, such as renal veins."""
+    origin = np.arange(len(rooted.parent))
+    climbing = rooted.parent >= 0
+    while climbing.any():
+        above = np.where(rooted.parent[origin] >= 0, rooted.parent[origin], origin)
+        climbing = above != origin
+        origin = above
+    count = np.bincount(origin, minlength=len(origin))
+    share = np.bincount(origin, inside, minlength=len(origin)) / np.maximum(count, 1)
+    outside = share[origin] < _LEAST_INSIDE
+    return Rooted(skeleton=rooted.skeleton, parent=np.where(outside, APART, rooted.parent))
 
 
 def pruned(rooted: Rooted) -> tuple[Rooted, int]:

@@ -220,6 +220,16 @@ def test_the_vena_cava_is_split_off_hepatic_veins_that_share_its_label():
     assert (np.hypot(points[:, 0], points[:, 1] - 29) > 6).all()
 
 
+def test_veins_that_do_not_drain_the_liver_are_left_out():
+    whole = body(grid((1.2, 1.2, 1.2)))
+    array = whole.array.copy().ravel()
+    renal = tube(points_of(whole.geometry), np.array([(6, 30, -52), (40, 34, -50)], float), 3.0)
+    array[renal & (array == 0)] = HEPATIC_VEINS.label
+    tree = vessel_tree(whole.with_array(array.reshape(whole.array.shape)), "hepatic")
+    assert tree.samples()[0][:, 2].min() > -20
+    assert len(tree.branches) >= 3
+
+
 def test_feeders_are_left_out():
     fed = [
         ([PORTAL.branches[0].points_mm[0], (30, 10, -58)], 3.5),
