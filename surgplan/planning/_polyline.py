@@ -124,7 +124,8 @@ class Polyline:
             turn = np.flatnonzero(ends)
             foot = off[turn] - at[turn, None] * self.units[piece[turn]]
             side[turn] = (self._corner_normals[corner[turn]] * foot).sum(axis=1)
-        return np.copysign(away, side)
+        signed: Values = np.copysign(away, side)
+        return signed
 
 
 def _end(points: Values, last: Values) -> Values:
