@@ -16,7 +16,7 @@ from surgplan.planning._calibre import calibres, smooth_line, wall_points
 from surgplan.planning._rooted import Rooted, chains_of, pruned, rooted_at, within
 from surgplan.planning._roots import hepatic_roots, portal_root
 from surgplan.planning._separate import split_cava
-from surgplan.planning._skeleton import Skeleton, skeleton_of
+from surgplan.planning._skeleton import skeleton_of
 from surgplan.planning._vessel_tree import (
     Fragment,
     Repairs,
@@ -177,19 +177,17 @@ def _tree(site: _Site, system: VesselSystem, settings: TreeSettings) -> VesselTr
         msg = f"the label map has no {system} vein near the liver; segment the vessels first"
         raise NothingToDoError(msg)
     skeleton = skeleton_of(mask, geometry, gap_mm=settings.gap_mm)
+    inside = site.in_liver(skeleton.points_mm)
     if system == "portal":
-        rooted = portal_root(skeleton, site.in_liver(skeleton.points_mm))
+        rooted = portal_root(skeleton, inside)
     else:
-        rooted = within(
-            rooted_at(skeleton, hepatic_roots(skeleton, cava_mm)),
-            site.in_liver(skeleton.points_mm),
-        )
+        rooted = within(rooted_at(skeleton, hepatic_roots(skeleton, cava_mm)), inside)
     rooted, spurs = pruned(rooted)
     repairs = Repairs(
         gaps_bridged=skeleton.gaps_bridged,
         loops_cut=skeleton.loops_cut,
         spurs_pruned=spurs,
-        fragments=_fragments(skeleton, rooted, settings.salt_mm),
+        fragments=_fragments(rooted, inside, settings.salt_mm),
     )
     branches = _branches(rooted, wall_points(mask, geometry))
     if not branches:
@@ -199,8 +197,11 @@ def _tree(site: _Site, system: VesselSystem, settings: TreeSettings) -> VesselTr
     return labelled(tree, site.liver_mm)
 
 
-def _fragments(skeleton: Skeleton, rooted: Rooted, salt_mm: float) -> tuple[Fragment, ...]:
-    """Pieces of the forest that no root reaches, as tubes, largest first."""
+def _fragments(
+    rooted: Rooted, inside: npt.NDArray[np.bool_], salt_mm: float
+) -> tuple[Fragment, ...]:
+    """Pieces of the forest in the liver that no root reaches, as tubes, largest first."""
+    skeleton = rooted.skeleton
     count, piece = csgraph.connected_components(skeleton.graph())
     joined = np.unique(piece[rooted.reached])
     ends = skeleton.points_mm[skeleton.edges]
@@ -209,7 +210,9 @@ def _fragments(skeleton: Skeleton, rooted: Rooted, salt_mm: float) -> tuple[Frag
     radius = skeleton.radius_mm[skeleton.edges].mean(axis=1)
     length = np.bincount(owner, lengths, minlength=count)
     volume = np.bincount(owner, np.pi * radius**2 * lengths / 1000, minlength=count)
-    loose = np.setdiff1d(np.flatnonzero((length >= salt_mm) & (length > 0)), joined)
+    long = (length >= salt_mm) & (length > 0)
+    long &= np.bincount(piece, inside, minlength=count) > 0
+    loose = np.setdiff1d(np.flatnonzero(long), joined)
     found = []
     for number in loose[np.argsort(-volume[loose], kind="stable")]:
         x, y, z = (float(v) for v in skeleton.points_mm[piece == number].mean(axis=0))

@@ -227,6 +227,7 @@ def test_veins_that_do_not_drain_the_liver_are_left_out():
     array[renal & (array == 0)] = HEPATIC_VEINS.label
     tree = vessel_tree(whole.with_array(array.reshape(whole.array.shape)), "hepatic")
     assert tree.samples()[0][:, 2].min() > -20
+    assert tree.repairs.fragments == ()
     assert len(tree.branches) >= 3
 
 
