@@ -61,6 +61,19 @@ def forbid_fragments(logits: torch.Tensor, spacing_mm: tuple[float, float, float
     return logits
 
 
+def without_specks(labels: npt.NDArray[np.uint8], voxel_ml: float) -> npt.NDArray[np.uint8]:
+    """Labels in which tumours and cysts below `LEAST_TUMOUR_ML` are parenchyma.
+
+    On a finer grid than the network's a forbidden lesion can come back between two voxels.
+    ``(slice, row, column)``; changed in place and returned.
+    """
+    for segment in (LIVER_TUMOUR, LIVER_CYST):
+        mask = labels == segment.label
+        if mask.any():
+            labels[mask & ~_at_least(mask, LEAST_TUMOUR_ML / voxel_ml)] = LIVER.label
+    return labels
+
+
 def _forbid(logits: torch.Tensor, label: int, where: npt.NDArray[np.bool_]) -> None:
     if where.any():
         grown = ndimage.binary_dilation(where, iterations=1)

@@ -17,7 +17,7 @@ from surgplan.errors import ResourceLimitError, UsageError
 from surgplan.segmentation._bundle import ModelInfo, find_model, load_network
 from surgplan.segmentation._intensity import normalise
 from surgplan.segmentation._native import labels_on
-from surgplan.segmentation._postprocess import forbid_fragments
+from surgplan.segmentation._postprocess import forbid_fragments, without_specks
 from surgplan.segmentation._window import Forward, sliding_logits
 from surgplan.volume import ANATOMY, Geometry, LabelMap, Volume, reorient, resample_to
 
@@ -128,6 +128,7 @@ def segment(volume: Volume, *, settings: SegmentSettings | None = None) -> Segme
             temperature=info.temperature,
             progress=lambda f: settings.report(0.6 + 0.4 * f, "labelling"),
         )
+    labels = without_specks(labels, straight.geometry.voxel_volume_mm3 / 1000)
     found = LabelMap(array=labels, geometry=straight.geometry, segments=ANATOMY)
     sure = straight.with_array(confidence)
     codes = volume.geometry.axis_codes

@@ -7,7 +7,7 @@ from monai.inferers import SlidingWindowInferer
 from scipy import ndimage
 
 from surgplan.segmentation._native import labels_on
-from surgplan.segmentation._postprocess import forbid_fragments
+from surgplan.segmentation._postprocess import forbid_fragments, without_specks
 from surgplan.segmentation._window import sliding_logits
 from surgplan.volume import LIVER, LIVER_TUMOUR, PORTAL_VEIN, SPLEEN, Geometry
 
@@ -94,3 +94,13 @@ def test_a_speck_of_tumour_becomes_parenchyma_again() -> None:
     scores[LIVER_TUMOUR.label, 9, 9, 9:12] = 20
     kept = forbid_fragments(scores, (3.0, 3.0, 3.0)).argmax(0).numpy()
     assert np.array_equal(kept, labels)
+
+
+def test_specks_of_tumour_on_the_fine_grid_become_parenchyma() -> None:
+    labels = np.full((20, 30, 30), LIVER.label, dtype=np.uint8)
+    labels[2:10, 2:12, 2:12] = LIVER_TUMOUR.label  # 800 voxels of 1 microlitre: 0.8 ml
+    labels[15, 20:25, 20:25] = LIVER_TUMOUR.label  # 0.025 ml
+    kept = without_specks(labels.copy(), voxel_ml=0.001)
+    wanted = labels.copy()
+    wanted[15, 20:25, 20:25] = LIVER.label
+    assert np.array_equal(kept, wanted)
