@@ -21,15 +21,16 @@ Values = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class GeometricCut:
-    """A named plane, and why it lies where it lies."""
+    """A named plane, and why it lies where it lies; a spare one serves where others are alike."""
 
     name: str
     plane: PlaneResection
     why: str
+    spare: bool = False
 
 
 def geometric_cuts(prepared: PreparedLiver, samples: Samples) -> tuple[GeometricCut, ...]:
-    """Right half, left half and left third of a liver that has no tumour.
+    """Right half, left half and left third of a liver that has no tumour; spare, a right third.
 
     The halves meet in the plane from the middle of the gallbladder to the vena cava (Cantlie's
     line) where both are there, else in the plane across the liver's longest axis that halves its
@@ -37,7 +38,8 @@ def geometric_cuts(prepared: PreparedLiver, samples: Samples) -> tuple[Geometric
     """
     left, middle, words = _cantlie(prepared) or _principal(samples.fine)
     along = samples.fine @ left
-    third = float(np.quantile(along, 1 - _THIRD))
+    left_third = float(np.quantile(along, 1 - _THIRD))
+    right_third = float(np.quantile(along, _THIRD))
     centre = samples.fine.mean(axis=0)
     shape_only = "geometric: it does not follow the territories of vessels"
     return (
@@ -53,8 +55,14 @@ def geometric_cuts(prepared: PreparedLiver, samples: Samples) -> tuple[Geometric
         ),
         GeometricCut(
             name="left-third-geometric",
-            plane=_plane(centre, left, third),
+            plane=_plane(centre, left, left_third),
             why=f"No tumour is there to clear. The leftmost third of the volume; {shape_only}",
+        ),
+        GeometricCut(
+            name="right-third-geometric",
+            plane=_plane(centre, -left, -right_third),
+            why=f"No tumour is there to clear. The rightmost third of the volume; {shape_only}",
+            spare=True,
         ),
     )
 

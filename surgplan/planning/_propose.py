@@ -160,7 +160,7 @@ def _ideas(
     ids = [shape.tumour.id for shape in prepared.tumours]
     if not ids:
         for cut in geometric_cuts(prepared, samples):
-            yield Candidate(name=cut.name, resection=cut.plane, why=cut.why)
+            yield Candidate(name=cut.name, resection=cut.plane, why=cut.why, spare=cut.spare)
         return
     wedge = WedgeResection.on(prepared, ids, laid_mm)
     yield Candidate(name="wedges" if len(ids) > 1 else "wedge", resection=wedge)

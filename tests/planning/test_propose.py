@@ -102,6 +102,10 @@ def test_a_liver_without_tumours_gets_geometric_halves(space):
     marked = body.tube(VENA_CAVA, (-6, 29, 0), (0, 0, 1), 5).ball(BILIARY, (-6, -26, -10), 5)
     right = next(p for p in propose(marked.label_map) if p.name.startswith("right"))
     assert "gallbladder to the vena cava" in right.why
+    near = body.tube(VENA_CAVA, (9, 29, 0), (0, 0, 1), 5).ball(BILIARY, (9, -26, -10), 5)
+    uneven = propose(near.label_map)  # the left half is nearly the left third
+    assert len(uneven) == 3
+    assert "right-third-geometric" in {plan.name for plan in uneven}
     landmarks = np.array([[-6.0, 29, 0], [-6.0, -26, -10]])
     assert right.resection.distance_mm(landmarks) == pytest.approx(0, abs=1.0)
 
