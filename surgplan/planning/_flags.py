@@ -76,7 +76,7 @@ def _on_structures(structures: Sequence[StructureDistance]) -> Iterator[str]:
         if structure.crossed:
             yield (
                 f"The cut crosses the {structure.name} "
-                f"({structure.crossed_area_mm2:.0f} mm2 of it)."
+                f"({structure.crossed_area_mm2:.0f} mm² of it)."
             )
         elif structure.distance_mm is not None and structure.distance_mm < NEAR_MM:
             yield f"The cut comes within {structure.distance_mm:.1f} mm of the {structure.name}."
