@@ -21,7 +21,7 @@ from surgplan.segmentation._evaluate import (
     evaluate,
     score_masks,
 )
-from surgplan.segmentation._intensity import CT_WINDOW_HU, normalise, percentiles
+from surgplan.segmentation._intensity import CT_WINDOW_HU, normalise, percentiles, scale
 from surgplan.segmentation._network import NetworkSettings, build_network
 from surgplan.segmentation._segment import Segmentation, SegmentSettings, segment
 
@@ -45,6 +45,7 @@ __all__ = [
     "normalise",
     "percentiles",
     "read_model_info",
+    "scale",
     "score_masks",
     "segment",
     "shipped_models",

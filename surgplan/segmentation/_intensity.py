@@ -19,8 +19,12 @@ def normalise(image: torch.Tensor, modality: Modality) -> torch.Tensor:
         low, high = CT_WINDOW_HU
     else:
         low, high = percentiles(image[image != 0])
-    scaled = (image.float() - low) / max(high - low, 1e-6)
-    return scaled.clamp(0, 1) * 2 - 1
+    return scale(image.float(), low, high)
+
+
+def scale(image: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    """Map ``low`` to -1 and ``high`` to 1, clipped."""
+    return ((image - low) / max(high - low, 1e-6)).clamp(0, 1) * 2 - 1
 
 
 def percentiles(values: torch.Tensor) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from surgplan.segmentation import normalise, percentiles
+from surgplan.segmentation import normalise, percentiles, scale
 from surgplan.synthesis import draw_image, paint_lesions, perturb_scan, sampling_grid, warp
 from surgplan.training._settings import TrainingSettings
 from surgplan.training._sources import Source
@@ -68,10 +68,6 @@ def _centre(source: Source, rng: np.random.Generator) -> tuple[float, float, flo
 
 def _scaled(image: torch.Tensor, rng: np.random.Generator, *, is_ct: bool) -> torch.Tensor:
     """CT by its fixed window, others by percentiles; then a random gamma."""
-    if is_ct:
-        scaled = normalise(image, "CT")
-    else:
-        low, high = percentiles(image)
-        scaled = ((image - low) / max(high - low, 1e-6)).clamp(0, 1) * 2 - 1
+    scaled = normalise(image, "CT") if is_ct else scale(image, *percentiles(image))
     gamma = float(np.exp(rng.normal(0, 0.12)))
     return ((scaled + 1) / 2) ** gamma * 2 - 1
