@@ -135,11 +135,12 @@ def test_the_scan_of_the_demo_is_there() -> None:
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 @pytest.mark.parametrize(
-    ("target", "words"), [("demo", "surgplan run"), ("test", "scripts/test"), ("check", "check")]
+    ("target", "words"),
+    [("demo", "surgplan run"), ("test", "scripts/test"), ("check", "scripts/check")],
 )
 def test_a_target_sets_everything_up_before_its_work(target, words) -> None:
     told = subprocess.run(
-        ["make", "-n", "-W", "scripts/setup", target],
+        ["make", "--no-print-directory", "-n", "-W", "scripts/setup", target],
         check=True, capture_output=True, text=True, cwd=ROOT,
     ).stdout  # fmt: skip
     assert 0 <= told.find("scripts/setup") < told.find(words)
