@@ -8,11 +8,12 @@ import numpy as np
 
 from surgplan.errors import UsageError
 from surgplan.planning._assessment import Assessment, StandardisedRemnant, Verdict
+from surgplan.planning._blocks import OUTSIDE, TUMOUR
 from surgplan.planning._cut import cut_liver
 from surgplan.planning._flags import flags_of
 from surgplan.planning._margins import Sheet, structure_distance, tumour_margin
 from surgplan.planning._patient import Patient, standard_livers
-from surgplan.planning._prepare import OUTSIDE, TUMOUR, PreparedLiver, prepare
+from surgplan.planning._prepare import PreparedLiver, prepare
 from surgplan.planning._resection import Resection
 from surgplan.planning._thresholds import Condition, thresholds_of
 from surgplan.volume import LabelMap

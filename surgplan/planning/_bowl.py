@@ -11,9 +11,10 @@ from scipy.spatial import ConvexHull
 from surgplan.errors import NothingToDoError, ScanMismatchError, UsageError
 from surgplan.planning._bezier_start import Values, checked, height_grid
 from surgplan.planning._bezier_surface import PatchSurface
+from surgplan.planning._blocks import OUTSIDE
 from surgplan.planning._boundary import Points
 from surgplan.planning._corridor import capsule_points, corridor_of
-from surgplan.planning._prepare import OUTSIDE, PreparedLiver
+from surgplan.planning._prepare import PreparedLiver
 from surgplan.planning._tumours import TumourShape
 
 _MARGIN_MM = (0.5, 50.0)

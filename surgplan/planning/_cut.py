@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from surgplan.planning._blocks import OUTSIDE, TISSUES, Blocks
 from surgplan.planning._boundary import Points
-from surgplan.planning._prepare import OUTSIDE, TISSUES, Blocks
 from surgplan.planning._resection import Resection
 
 _SLACK_MM = 1.0

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
+from surgplan.planning._blocks import FIRST_STRUCTURE, OUTSIDE, STRUCTURES
 from surgplan.planning._boundary import Points
 from surgplan.planning._cut import Patches
-from surgplan.planning._prepare import FIRST_STRUCTURE, OUTSIDE, STRUCTURES, Structure
+from surgplan.planning._prepare import Structure
 from surgplan.planning._resection import Resection, Vector
 from surgplan.planning._tumours import TumourShape
 from surgplan.volume import Code

@@ -9,57 +9,16 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from surgplan.errors import NothingToDoError
+from surgplan.planning._blocks import STRUCTURES, Blocks, block_box, blocks_of
 from surgplan.planning._boundary import Points
 from surgplan.planning._tumours import TumourShape, tumour_shapes
 from surgplan.volume import (
-    BILIARY,
-    HEPATIC_VEINS,
-    LIVER_TUMOUR,
-    PORTAL_VEIN,
-    VENA_CAVA,
-    Geometry,
     LabelMap,
     Segment,
     box_of,
 )
 
-STRUCTURES: tuple[Segment, ...] = (PORTAL_VEIN, HEPATIC_VEINS, VENA_CAVA, BILIARY)
-"""What a cut should know its distance to."""
-
-PARENCHYMA, TUMOUR, FIRST_STRUCTURE, OUTSIDE, TISSUES = 1, 2, 3, 8, 16
-"""Tissue numbers: structures follow `FIRST_STRUCTURE`; `OUTSIDE` is added outside the liver."""
-
-_BLOCK_MM = 6.0
 _AROUND_MM = 40.0
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Blocks:
-    """The liver's box in blocks of about 6 mm, so that most of it is judged without its voxels.
-
-    Attributes
-    ----------
-    geometry
-        Grid of the box, padded to whole blocks.
-    tissue
-        ``(blocks, voxels per block)`` uint8, blocks with any tissue only.
-    counts
-        ``(blocks, TISSUES)`` voxels of each tissue.
-    first
-        ``(blocks, 3)`` index of each block's first voxel.
-    offsets
-        ``(voxels per block, 3)`` index of each voxel within its block.
-    centre_mm, radius_mm
-        ``(blocks, 3)`` LPS middles, and the distance from there to a corner.
-    """
-
-    geometry: Geometry
-    tissue: npt.NDArray[np.uint8]
-    counts: npt.NDArray[np.int64]
-    first: npt.NDArray[np.int64]
-    offsets: npt.NDArray[np.int64]
-    centre_mm: Points
-    radius_mm: float
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -100,66 +59,11 @@ def prepare(label_map: LabelMap) -> PreparedLiver:
     return PreparedLiver(
         label_map=label_map,
         fingerprint=label_map.fingerprint(),
-        liver=liver[_box(label_map, liver)].copy(),
-        blocks=_blocks(label_map, liver),
+        liver=liver[block_box(label_map, liver)].copy(),
+        blocks=blocks_of(label_map, liver),
         tumours=tumour_shapes(label_map),
         structures=_structures(label_map, liver),
     )
-
-
-def _box(label_map: LabelMap, liver: npt.NDArray[np.bool_]) -> tuple[slice, slice, slice]:
-    return box_of(liver, label_map.geometry, margin_mm=_BLOCK_MM)
-
-
-def _blocks(label_map: LabelMap, liver: npt.NDArray[np.bool_]) -> Blocks:
-    geometry = label_map.geometry
-    box = _box(label_map, liver)
-    edge = np.maximum(1, np.round(_BLOCK_MM / np.asarray(geometry.spacing_mm))).astype(int)
-    tissue = _tissue(label_map, liver, box)
-    pad = [(0, int(-n % e)) for n, e in zip(tissue.shape, edge, strict=True)]
-    padded = np.pad(tissue, pad)
-    start = tuple(s.start for s in box)
-    stop = tuple(a + n for a, n in zip(start, padded.shape, strict=True))
-    window = geometry.window((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
-    grid = np.array(padded.shape) // edge
-    split = padded.reshape(grid[0], edge[0], grid[1], edge[1], grid[2], edge[2])
-    rows = split.transpose(0, 2, 4, 1, 3, 5).reshape(int(grid.prod()), int(edge.prod()))
-    kept = np.flatnonzero(rows.any(axis=1))
-    first = np.stack(np.unravel_index(kept, tuple(grid)), axis=1) * edge
-    corners = np.array(np.meshgrid(*[(-0.5, 0.5)] * 3)).reshape(3, -1).T * edge
-    return Blocks(
-        geometry=window,
-        tissue=np.ascontiguousarray(rows[kept]),
-        counts=_counts(rows[kept]),
-        first=first,
-        offsets=np.stack(np.unravel_index(np.arange(edge.prod()), tuple(edge)), axis=1),
-        centre_mm=window.to_lps(first + (edge - 1) / 2),
-        radius_mm=float(np.linalg.norm(corners @ geometry.affine[:3, :3].T, axis=1).max()),
-    )
-
-
-def _tissue(
-    label_map: LabelMap, liver: npt.NDArray[np.bool_], box: tuple[slice, slice, slice]
-) -> npt.NDArray[np.uint8]:
-    """Tissue numbers of the voxels in a box; 0 where neither liver nor structure is."""
-    inside, labels = liver[box], label_map.array[box]
-    tissue = inside.astype(np.uint8) * np.uint8(PARENCHYMA)
-    tumour = label_map.find(LIVER_TUMOUR.code)
-    if tumour is not None:
-        tissue[labels == tumour.label] = TUMOUR
-    for number, structure in enumerate(STRUCTURES, start=FIRST_STRUCTURE):
-        segment = label_map.find(structure.code)
-        if segment is not None:
-            found = labels == segment.label
-            tissue[found] = np.where(inside[found], number, number + OUTSIDE)
-    return tissue
-
-
-def _counts(rows: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-    codes = rows.astype(np.int64) + TISSUES * np.arange(len(rows))[:, None]
-    counts = np.bincount(codes.ravel(), minlength=TISSUES * len(rows)).reshape(-1, TISSUES)
-    counts[:, 0] = 0  # around the liver
-    return counts
 
 
 def _structures(label_map: LabelMap, liver: npt.NDArray[np.bool_]) -> tuple[Structure, ...]:
