@@ -7,11 +7,14 @@ from surgplan.planning._assess import assess, assess_prepared
 from surgplan.planning._assessment import Assessment, Quantity, StandardisedRemnant, Verdict
 from surgplan.planning._bezier import BezierResection
 from surgplan.planning._couinaud import CouinaudSegments, couinaud_from_vessels
+from surgplan.planning._crossings import VesselMet
 from surgplan.planning._cut import Cut, Patches, cut_liver
 from surgplan.planning._extract import TreeSettings, vessel_tree, vessel_trees
 from surgplan.planning._freehand import FreehandResection
+from surgplan.planning._front import CutFront
 from surgplan.planning._kinds import KINDS, UnionResection, resection_from_dict
 from surgplan.planning._margins import StructureDistance, TumourMargin
+from surgplan.planning._opening import Carried
 from surgplan.planning._patient import (
     Patient,
     StandardLiver,
@@ -24,6 +27,12 @@ from surgplan.planning._patient import (
 from surgplan.planning._plan import Plan, plan_from_json, plan_to_json, plan_to_mrk_json
 from surgplan.planning._prepare import PreparedLiver, prepare
 from surgplan.planning._propose import propose
+from surgplan.planning._rehearsal import (
+    Rehearsal,
+    RehearsalSettings,
+    RehearsalStep,
+    rehearse,
+)
 from surgplan.planning._replay import Replay, replay
 from surgplan.planning._resection import PlaneResection, Resection
 from surgplan.planning._separate import separate_vessels
@@ -38,6 +47,7 @@ from surgplan.planning._vessel_tree import (
     VesselSystem,
     VesselTree,
 )
+from surgplan.planning._views import View
 from surgplan.planning._wedge import WedgeResection
 
 __all__ = [
@@ -46,9 +56,11 @@ __all__ = [
     "THRESHOLDS",
     "Assessment",
     "BezierResection",
+    "Carried",
     "Condition",
     "CouinaudSegments",
     "Cut",
+    "CutFront",
     "Fragment",
     "FreehandResection",
     "Metric",
@@ -58,6 +70,9 @@ __all__ = [
     "PlaneResection",
     "PreparedLiver",
     "Quantity",
+    "Rehearsal",
+    "RehearsalSettings",
+    "RehearsalStep",
     "Repairs",
     "Replay",
     "Resection",
@@ -72,8 +87,10 @@ __all__ = [
     "UnionResection",
     "Verdict",
     "VesselBranch",
+    "VesselMet",
     "VesselSystem",
     "VesselTree",
+    "View",
     "WedgeResection",
     "assess",
     "assess_prepared",
@@ -87,6 +104,7 @@ __all__ = [
     "plan_to_mrk_json",
     "prepare",
     "propose",
+    "rehearse",
     "relabel",
     "replay",
     "resection_from_dict",
