@@ -5,10 +5,12 @@ A resection is a signed distance, so volumes, margins and cuts come from one def
 
 from surgplan.planning._assess import assess, assess_prepared
 from surgplan.planning._assessment import Assessment, Quantity, StandardisedRemnant, Verdict
+from surgplan.planning._best_plane import best_plane
 from surgplan.planning._bezier import BezierResection
 from surgplan.planning._couinaud import CouinaudSegments, couinaud_from_vessels
 from surgplan.planning._crossings import VesselMet
 from surgplan.planning._cut import Cut, Patches, cut_liver
+from surgplan.planning._cut_map import CutMap, cut_map
 from surgplan.planning._extract import TreeSettings, vessel_tree, vessel_trees
 from surgplan.planning._freehand import FreehandResection
 from surgplan.planning._front import CutFront
@@ -36,6 +38,7 @@ from surgplan.planning._rehearsal import (
 from surgplan.planning._replay import Replay, replay
 from surgplan.planning._resection import PlaneResection, Resection
 from surgplan.planning._separate import separate_vessels
+from surgplan.planning._sheet import CutSheet, cut_sheet
 from surgplan.planning._territories import METRICS, Metric, Territories, territories
 from surgplan.planning._thresholds import THRESHOLDS, Condition, Threshold, thresholds_of
 from surgplan.planning._tree_edit import cut_branch, join_trees, relabel
@@ -61,6 +64,8 @@ __all__ = [
     "CouinaudSegments",
     "Cut",
     "CutFront",
+    "CutMap",
+    "CutSheet",
     "Fragment",
     "FreehandResection",
     "Metric",
@@ -94,10 +99,13 @@ __all__ = [
     "WedgeResection",
     "assess",
     "assess_prepared",
+    "best_plane",
     "body_surface_dubois_m2",
     "couinaud_from_vessels",
     "cut_branch",
     "cut_liver",
+    "cut_map",
+    "cut_sheet",
     "join_trees",
     "plan_from_json",
     "plan_to_json",
