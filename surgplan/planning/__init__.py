@@ -14,6 +14,7 @@ from surgplan.planning._cut_map import CutMap, cut_map
 from surgplan.planning._extract import TreeSettings, vessel_tree, vessel_trees
 from surgplan.planning._freehand import FreehandResection
 from surgplan.planning._front import CutFront
+from surgplan.planning._functional import FunctionalRemnant, functional_remnant
 from surgplan.planning._kinds import KINDS, UnionResection, resection_from_dict
 from surgplan.planning._margins import StructureDistance, TumourMargin
 from surgplan.planning._opening import Carried
@@ -26,6 +27,7 @@ from surgplan.planning._patient import (
     vauthey_ml,
     yu_ml,
 )
+from surgplan.planning._perfusion import Perfusion, Perfusions
 from surgplan.planning._plan import Plan, plan_from_json, plan_to_json, plan_to_mrk_json
 from surgplan.planning._prepare import PreparedLiver, prepare
 from surgplan.planning._propose import propose
@@ -50,6 +52,7 @@ from surgplan.planning._vessel_tree import (
     VesselSystem,
     VesselTree,
 )
+from surgplan.planning._vessels_cut import VesselCut, vessels_cut
 from surgplan.planning._views import View
 from surgplan.planning._wedge import WedgeResection
 
@@ -68,9 +71,12 @@ __all__ = [
     "CutSheet",
     "Fragment",
     "FreehandResection",
+    "FunctionalRemnant",
     "Metric",
     "Patches",
     "Patient",
+    "Perfusion",
+    "Perfusions",
     "Plan",
     "PlaneResection",
     "PreparedLiver",
@@ -92,6 +98,7 @@ __all__ = [
     "UnionResection",
     "Verdict",
     "VesselBranch",
+    "VesselCut",
     "VesselMet",
     "VesselSystem",
     "VesselTree",
@@ -106,6 +113,7 @@ __all__ = [
     "cut_liver",
     "cut_map",
     "cut_sheet",
+    "functional_remnant",
     "join_trees",
     "plan_from_json",
     "plan_to_json",
@@ -125,5 +133,6 @@ __all__ = [
     "vauthey_ml",
     "vessel_tree",
     "vessel_trees",
+    "vessels_cut",
     "yu_ml",
 ]

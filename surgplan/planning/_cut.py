@@ -59,12 +59,33 @@ class Patches:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Stays:
+    """What of the liver a resection leaves, voxel by voxel.
+
+    Attributes
+    ----------
+    blocks
+        ``(n,)`` places of the blocks that stay whole.
+    row, column
+        ``(m,)`` voxels of other blocks that stay in part or whole: block and place in it.
+    share
+        ``(m,)`` how much of each, 0..1.
+    """
+
+    blocks: npt.NDArray[np.int64]
+    row: npt.NDArray[np.int64]
+    column: npt.NDArray[np.int64]
+    share: Values
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Cut:
     """Volumes of each tissue on either side, ``(TISSUES,)`` mm3, and the patches between."""
 
     resected_mm3: Values
     remnant_mm3: Values
     patches: Patches
+    stays: Stays
 
 
 def cut_liver(blocks: Blocks, resection: Resection) -> Cut:
@@ -85,11 +106,21 @@ def cut_liver(blocks: Blocks, resection: Resection) -> Cut:
     divided = np.abs(at_voxel) <= 1.1 * half_diagonal_mm(blocks.geometry.affine[:3, :3]) + 0.05
     whole = ~divided & (at_voxel < 0)
     resected += np.bincount(tissue[whole], minlength=TISSUES)
-    share, patches = _divide(blocks, resection, index[divided], tissue[divided])
-    resected += np.bincount(tissue[divided], weights=share, minlength=TISSUES)
+    taken = whole.astype(np.float64)
+    taken[divided], patches = _divide(blocks, resection, index[divided], tissue[divided])
+    resected += np.bincount(tissue[divided], weights=taken[divided], minlength=TISSUES)
     volume = blocks.geometry.voxel_volume_mm3
+    left = np.flatnonzero(taken < 1)
     return Cut(
-        resected_mm3=resected * volume, remnant_mm3=(total - resected) * volume, patches=patches
+        resected_mm3=resected * volume,
+        remnant_mm3=(total - resected) * volume,
+        patches=patches,
+        stays=Stays(
+            blocks=np.flatnonzero(~near & (distance >= 0)),
+            row=np.flatnonzero(near)[row[left]],
+            column=column[left],
+            share=1 - taken[left],
+        ),
     )
 
 

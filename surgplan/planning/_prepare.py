@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,9 @@ from scipy import ndimage
 from surgplan.errors import NothingToDoError
 from surgplan.planning._blocks import STRUCTURES, Blocks, block_box, blocks_of
 from surgplan.planning._boundary import Points
+from surgplan.planning._perfusion import Perfusions, perfusions_of
 from surgplan.planning._tumours import TumourShape, tumour_shapes
+from surgplan.planning._vessel_tree import VesselTree
 from surgplan.volume import (
     LabelMap,
     Segment,
@@ -33,7 +36,8 @@ class Structure:
 class PreparedLiver:
     """A label map made ready for many assessments; see `prepare`.
 
-    `liver` is the whole liver, ``(slice, row, column)`` from the first voxel of `blocks.geometry`.
+    `liver` is the whole liver, ``(slice, row, column)`` from the first voxel of `blocks.geometry`;
+    `trees` are vessel trees to use instead of those that the labels give.
     """
 
     label_map: LabelMap
@@ -42,10 +46,23 @@ class PreparedLiver:
     blocks: Blocks
     tumours: tuple[TumourShape, ...]
     structures: tuple[Structure, ...]
+    trees: tuple[VesselTree, ...] | None = None
+
+    @cached_property
+    def perfusions(self) -> Perfusions:
+        """The vessel systems and what each of their pieces serves; worked out when first asked."""
+        return perfusions_of(self)
 
 
-def prepare(label_map: LabelMap) -> PreparedLiver:
+def prepare(label_map: LabelMap, *, trees: tuple[VesselTree, ...] | None = None) -> PreparedLiver:
     """Crop, count and outline a case once, so that each assessment after it is quick.
+
+    Parameters
+    ----------
+    label_map
+        The liver with tumours and vessels.
+    trees
+        Vessel trees, for example corrected by hand; None for those of `vessel_trees`.
 
     Raises
     ------
@@ -63,6 +80,7 @@ def prepare(label_map: LabelMap) -> PreparedLiver:
         blocks=blocks_of(label_map, liver),
         tumours=tumour_shapes(label_map),
         structures=_structures(label_map, liver),
+        trees=trees,
     )
 
 

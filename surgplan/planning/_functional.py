@@ -1,0 +1,126 @@
+"""The remnant that still works: what of it keeps both its supply and its drainage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from surgplan.planning._blocks import OUTSIDE, TUMOUR
+from surgplan.planning._cut import Cut, cut_liver
+from surgplan.planning._perfusion import Perfusion
+from surgplan.planning._prepare import PreparedLiver
+from surgplan.planning._resection import Resection
+
+_CLASSES = 4
+"""0 healthy, 1 without supply, 2 without drainage, 3 without both."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionalRemnant:
+    """The remnant by what the resection takes from it.
+
+    A piece of liver loses its supply when the portal branch that serves it, or one on the way from
+    there to the trunk, is resected; its drainage, when that holds for its hepatic vein. A number
+    is None where the labels lack a system; then only the other one counts.
+
+    Attributes
+    ----------
+    healthy_ml
+        Remnant that keeps all that could be assessed.
+    devascularised_ml, congested_ml, both_ml
+        Remnant without portal supply only, without hepatic drainage only, without either. With
+        `healthy_ml` they sum to the remnant, tumour left behind included.
+    functional_ml
+        `healthy_ml` without tumour.
+    flr_percent
+        `functional_ml` of the measured functional liver.
+    missing
+        What could not be assessed, in words; empty where both systems are known.
+    """
+
+    healthy_ml: float
+    devascularised_ml: float | None
+    congested_ml: float | None
+    both_ml: float | None
+    functional_ml: float
+    flr_percent: float
+    missing: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether supply and drainage are both known."""
+        return not self.missing
+
+
+def functional_remnant(
+    prepared: PreparedLiver, resection: Resection, *, cut: Cut | None = None
+) -> FunctionalRemnant | None:
+    """Divide the remnant into healthy, devascularised, congested and both.
+
+    Parameters
+    ----------
+    prepared
+        See `prepare`; its trees are worked out when first asked for.
+    resection
+        What is cut.
+    cut
+        Of the same resection, where it is known already.
+
+    Returns
+    -------
+    FunctionalRemnant or None
+        None where the labels have neither portal nor hepatic veins; ``prepared.perfusions.missing``
+        says so in words.
+    """
+    perfusions = prepared.perfusions
+    if not perfusions.each():
+        return None
+    cut = cut or cut_liver(prepared.blocks, resection)
+    ml = _by_class(prepared, cut, perfusions.portal, perfusions.hepatic, resection)
+    counts = prepared.blocks.counts.sum(axis=0)
+    voxel_ml = prepared.blocks.geometry.voxel_volume_mm3 / 1000
+    total_ml = float(counts[:OUTSIDE].sum() - counts[TUMOUR]) * voxel_ml
+    healthy, unsupplied, undrained, both = (float(v) for v in ml.sum(axis=1))
+    functional_ml = float(ml[0, 0])
+    supply, drainage = perfusions.portal is not None, perfusions.hepatic is not None
+    return FunctionalRemnant(
+        healthy_ml=healthy,
+        devascularised_ml=unsupplied if supply else None,
+        congested_ml=undrained if drainage else None,
+        both_ml=both if supply and drainage else None,
+        functional_ml=functional_ml,
+        flr_percent=100 * functional_ml / max(total_ml, 1e-9),
+        missing=perfusions.missing,
+    )
+
+
+def _by_class(
+    prepared: PreparedLiver,
+    cut: Cut,
+    portal: Perfusion | None,
+    hepatic: Perfusion | None,
+    resection: Resection,
+) -> npt.NDArray[np.float64]:
+    """Millilitres of the remnant by class and by whether they are tumour, ``(4, 2)``."""
+    blocks, stays = prepared.blocks, cut.stays
+    tissue = blocks.tissue
+    whole = np.zeros((len(stays.blocks), tissue.shape[1]), dtype=np.uint8)
+    part = np.zeros(len(stays.row), dtype=np.uint8)
+    for bit, perfusion in ((1, portal), (2, hepatic)):
+        if perfusion is None:
+            continue
+        lost = np.append(perfusion.lost(resection), False).astype(np.uint8)  # -1 is no node
+        whole |= bit * lost[perfusion.node_of[stays.blocks]]
+        part |= bit * lost[perfusion.node_of[stays.row, stays.column]]
+    counts = np.zeros(2 * _CLASSES)
+    for code, kind, weights in (
+        (whole.ravel(), tissue[stays.blocks].ravel(), None),
+        (part, tissue[stays.row, stays.column], stays.share),
+    ):
+        inside = (kind > 0) & (kind < OUTSIDE)
+        key = 2 * code[inside] + (kind[inside] == TUMOUR)
+        share = None if weights is None else weights[inside]
+        counts += np.bincount(key, weights=share, minlength=2 * _CLASSES)
+    return counts.reshape(_CLASSES, 2) * blocks.geometry.voxel_volume_mm3 / 1000

@@ -1,0 +1,118 @@
+"""Which piece of which vessel serves each voxel of the liver, and what a cut takes from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial import cKDTree
+
+from surgplan.planning._blocks import OUTSIDE, Blocks
+from surgplan.planning._boundary import Points
+from surgplan.planning._corridor import in_liver
+from surgplan.planning._extract import vessel_trees
+from surgplan.planning._resection import Resection, takes
+from surgplan.planning._tree_nodes import Mask, TreeNodes
+from surgplan.planning._vessel_tree import VesselSystem, VesselTree
+
+if TYPE_CHECKING:
+    from surgplan.planning._prepare import PreparedLiver
+
+_WORDS: dict[VesselSystem, str] = {"portal": "portal vein", "hepatic": "hepatic veins"}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Perfusion:
+    """One vessel system as it serves the liver: supply by portal veins, drainage by hepatic ones.
+
+    A voxel is served by the nearest point of a centreline, and through it by all on the way to
+    the root; so also `Territories` of the metric ``'euclidean'``.
+
+    Attributes
+    ----------
+    tree
+        The vessels.
+    nodes
+        The same as points half a millimetre apart.
+    inside
+        ``(nodes,)`` whether a node lies in the liver.
+    node_of
+        ``(blocks, voxels per block)`` int32, the node that serves each voxel of the liver, -1
+        elsewhere; in the order of `Blocks`.
+    downstream_ml
+        ``(nodes,)`` what is served by each node and all that hangs on it.
+    """
+
+    tree: VesselTree
+    nodes: TreeNodes
+    inside: Mask
+    node_of: npt.NDArray[np.int32]
+    downstream_ml: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, tree: VesselTree, prepared: PreparedLiver) -> Perfusion:
+        """Lay a tree out in a liver."""
+        nodes = TreeNodes.of(tree)
+        node_of = _nearest(nodes, prepared.blocks)
+        count = np.bincount(node_of[node_of >= 0], minlength=len(nodes.end))
+        own_ml = count * prepared.blocks.geometry.voxel_volume_mm3 / 1000
+        return cls(
+            tree=tree,
+            nodes=nodes,
+            inside=in_liver(prepared, nodes.points_mm),
+            node_of=node_of,
+            downstream_ml=nodes.sums_behind(own_ml),
+        )
+
+    def nearest(self, points_mm: Points) -> npt.NDArray[np.int64]:
+        """The node that serves each of ``(n, 3)`` LPS points, ``(n,)``."""
+        found: npt.NDArray[np.int64] = cKDTree(self.nodes.points_mm).query(points_mm)[1]
+        return found
+
+    def lost(self, resection: Resection) -> Mask:
+        """``(nodes,)`` whether a node, or one on its way to the root, is resected.
+
+        Resected is what lies in the liver and on the resected side; vessels outside the liver
+        stay.
+        """
+        inside = np.flatnonzero(self.inside)
+        return self.nodes.behind(inside[takes(resection, self.nodes.points_mm[inside])])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Perfusions:
+    """Both vessel systems of a liver; `missing` says in words why one is None."""
+
+    portal: Perfusion | None
+    hepatic: Perfusion | None
+    missing: tuple[str, ...]
+
+    def each(self) -> tuple[Perfusion, ...]:
+        """Those that are there, portal before hepatic."""
+        return tuple(p for p in (self.portal, self.hepatic) if p is not None)
+
+
+def perfusions_of(prepared: PreparedLiver) -> Perfusions:
+    """Lay out the trees of a prepared liver, those given by hand or those of its labels."""
+    trees = vessel_trees(prepared.label_map) if prepared.trees is None else prepared.trees
+    found = {tree.system: Perfusion.of(tree, prepared) for tree in trees}
+    return Perfusions(
+        portal=found.get("portal"),
+        hepatic=found.get("hepatic"),
+        missing=tuple(
+            f"not assessed: no {words} in the labels"
+            for system, words in _WORDS.items()
+            if system not in found
+        ),
+    )
+
+
+def _nearest(nodes: TreeNodes, blocks: Blocks) -> npt.NDArray[np.int32]:
+    node_of = np.full(blocks.tissue.shape, -1, dtype=np.int32)
+    inside = (blocks.tissue > 0) & (blocks.tissue < OUTSIDE)
+    row, column = np.nonzero(inside)
+    index = (blocks.first[row] + blocks.offsets[column]).astype(np.float64)
+    node_of[inside] = cKDTree(nodes.points_mm).query(blocks.geometry.to_lps(index))[1]
+    return node_of
