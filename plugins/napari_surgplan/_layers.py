@@ -26,6 +26,8 @@ LIVER_OPACITY = 0.45
 LIGHT = np.array([-0.4, -0.7, 0.6]) / np.linalg.norm([-0.4, -0.7, 0.6])
 """From the patient towards the light, LPS."""
 SHADOW = 0.35
+SURE, UNSURE = 0.9, 0.4
+"""Probabilities that a model gives to its choice: nothing to see above, brightest below."""
 
 Image = TypeVar("Image", Volume, LabelMap)
 
@@ -74,13 +76,9 @@ def labels_layer(label_map: LabelMap) -> LayerData:
     """The structures with their colours; their names show under the pointer."""
     shown = upright(label_map)
     segments = label_map.segments
-    clear = (0.0, 0.0, 0.0, 0.0)
-    colours: dict[int | None, tuple[float, ...]] = {None: clear, 0: clear}
-    for segment in segments:
-        colours[segment.label] = (*_rgb(segment.colour), 1.0)
     settings = {
         "name": "structures",
-        "colormap": colours,
+        "colormap": label_colours({s.label: (*s.colour, 255) for s in segments}),
         "opacity": 0.45,
         "features": {
             "index": [0, *(s.label for s in segments)],
@@ -90,6 +88,34 @@ def labels_layer(label_map: LabelMap) -> LayerData:
         **_placed(shown.geometry),
     }
     return shown.array, settings, "labels"
+
+
+def label_colours(
+    rgba: Mapping[int, tuple[int, int, int, int]],
+) -> dict[int | None, tuple[float, ...]]:
+    """Colours of labels as napari takes them, from 0..255 each; other labels are clear."""
+    clear = (0.0, 0.0, 0.0, 0.0)
+    colours: dict[int | None, tuple[float, ...]] = {None: clear, 0: clear}
+    for label, colour in rgba.items():
+        colours[label] = tuple(c / 255 for c in colour)
+    return colours
+
+
+def confidence_layer(confidence: npt.NDArray[np.float32], label_map: LabelMap) -> LayerData:
+    """Where the model was unsure, glowing from `SURE` (clear) down to `UNSURE` (bright)."""
+    placed = Volume(array=confidence, geometry=label_map.geometry, modality="MR")
+    doubt = placed.with_array(np.float32(1) - confidence)
+    shown = upright(doubt)
+    settings = {
+        "name": "unsure",
+        "colormap": "inferno",
+        "blending": "additive",
+        "contrast_limits": (1 - SURE, 1 - UNSURE),
+        "opacity": 0.8,
+        "metadata": {"surgplan_affine": label_map.geometry.affine},
+        **_placed(shown.geometry),
+    }
+    return shown.array, settings, "image"
 
 
 def surface_layer(surface: Surface) -> LayerData:

@@ -1,0 +1,191 @@
+"""Every change goes into the case folder at once, on a thread of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from platformdirs import user_data_path
+
+from napari_surgplan._follow import TRIANGLES
+from napari_surgplan._state import State
+from surgplan.errors import SurgplanError
+from surgplan.io import (
+    Case,
+    atomic_file,
+    write_label_map,
+    write_scalar_map,
+    write_scene,
+    write_surface,
+    write_volume,
+)
+from surgplan.planning import plan_to_json, plan_to_mrk_json
+
+Tell = Callable[[str], None]
+
+
+def autosave_folder() -> Path:
+    """Where scans are kept that no case folder was chosen for."""
+    return user_data_path("surgplan", appauthor=False) / "autosave"
+
+
+class Autosave:
+    """Keeps a case folder equal to the state last given; older ones not yet written are skipped.
+
+    Parameters
+    ----------
+    tell
+        Called with a sentence when a state could not be saved; from another thread.
+    """
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="surgplan-autosave")
+        self._lock = Lock()
+        self._wanted: State | None = None
+        self._saved: State | None = None
+        self._last: Future[None] | None = None
+        self.case: Case | None = None
+        self._source: Path | None = None
+
+    def begin(self, case: Case | None, saved: State | None, source: Path | None) -> None:
+        """Turn to another case.
+
+        Parameters
+        ----------
+        case
+            The folder; None makes one in `autosave_folder` with the first state.
+        saved
+            What already stands in it.
+        source
+            The scan it is made of.
+        """
+        self.wait()
+        self.case, self._saved, self._source = case, saved, source
+
+    def submit(self, state: State) -> None:
+        """Save this state soon."""
+        with self._lock:
+            waiting = self._wanted is not None
+            self._wanted = state
+        if not waiting:
+            self._last = self._pool.submit(self._save)
+
+    def wait(self) -> None:
+        """Return when the state last given is on the disk, or was refused."""
+        if self._last is not None:
+            self._last.result()
+
+    def close(self) -> None:
+        """Save what is left and end the thread."""
+        self._pool.shutdown(wait=True)
+
+    def _save(self) -> None:
+        with self._lock:
+            state, self._wanted = self._wanted, None
+        if state is None or state.volume is None:
+            return
+        try:
+            if self.case is None:
+                self.case = _new_case(self._source)
+            save(self.case, state, before=self._saved)
+        except (SurgplanError, OSError) as e:
+            self._tell(f"Not saved: {e}. Export the case to another folder to keep your work.")
+        else:
+            self._saved = state
+
+
+def _new_case(source: Path | None) -> Case:
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", source.name.split(".")[0]) if source else "scan"
+    stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S-%f")
+    inputs = {"scan": source} if source else {}
+    return Case.create(autosave_folder() / f"{stamp}-{stem}", inputs=inputs)
+
+
+def save(case: Case, state: State, *, before: State | None) -> None:
+    """Write what differs from the state before into a case, each stage in one step.
+
+    Raises
+    ------
+    CorruptFileError
+        If a file of the case was changed by another program.
+    OutputError
+        If the folder cannot be written.
+    """
+    if state.volume is not None and (before is None or before.volume is not state.volume):
+        _save_scan(case, state)
+    if state.label_map is None:
+        return
+    if before is None or before.label_map is not state.label_map:
+        _save_labels(case, state)
+        _save_surfaces(case, state)
+    if before is None or before.plans != state.plans or before.label_map is not state.label_map:
+        _save_plans(case, state)
+
+
+def _settings(case: Case, stage: str, default: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Those that the stage was first done with, so that `surgplan run` keeps what was edited."""
+    settings = case.manifest["stages"].get(stage, {}).get("settings")
+    return default if settings is None else dict(settings)
+
+
+def _save_scan(case: Case, state: State) -> None:
+    volume = state.volume
+    if volume is None:
+        return
+    fingerprint = volume.fingerprint()
+    with case.stage("image", settings={"fingerprint": fingerprint}) as stage:
+        write_volume(volume, stage.path(case.image_path.name))
+        stage.facts["fingerprint"] = fingerprint
+
+
+def _save_labels(case: Case, state: State) -> None:
+    label_map = state.label_map
+    if label_map is None:
+        return
+    settings = _settings(case, "labels", {"source": "napari"})
+    with case.stage("labels", settings=settings, needs=(case.image_path.name,)) as stage:
+        write_label_map(label_map, stage.path(case.labels_path.name))
+        write_label_map(label_map, stage.path("labels.seg.nrrd"))
+        if state.confidence is not None:
+            path = stage.path(case.confidence_path.name)
+            write_scalar_map(state.confidence, label_map.geometry, path, what="confidence")
+        stage.facts.update(json.loads(json.dumps(dict(state.provenance))))
+
+
+def _save_surfaces(case: Case, state: State) -> None:
+    settings = _settings(case, "surfaces", {"triangles": TRIANGLES})
+    with case.stage("surfaces", settings=settings, needs=(case.labels_path.name,)) as stage:
+        labels: dict[str, int] = {}
+        for surface in state.surfaces:
+            segment = surface.segment
+            name = re.sub(r"[^a-z0-9]+", "_", segment.name.lower()).strip("_")
+            path = f"{case.surfaces_path.name}/{segment.label:02d}_{name}.stl"
+            write_surface(surface, stage.path(path))
+            labels[path] = segment.label
+        if state.surfaces:
+            write_scene(state.surfaces, stage.path(case.scene_path.name))
+        stage.facts["labels"] = labels
+
+
+def _save_plans(case: Case, state: State) -> None:
+    settings = _settings(case, "plans", {})
+    needs = (case.image_path.name, case.labels_path.name)
+    with case.stage("plans", settings=settings, needs=needs) as stage:
+        for plan in state.plans:
+            path = stage.path(f"{case.plans_path.name}/{plan.name}.json")
+            texts = {
+                path: plan_to_json(plan),
+                path.with_suffix(".mrk.json"): plan_to_mrk_json(plan),
+            }
+            for target, text in texts.items():
+                with atomic_file(target) as temporary:
+                    temporary.write_text(text, encoding="utf-8", newline="\n")
+        stage.facts["plans"] = [plan.name for plan in state.plans]
+        stage.facts["current"] = state.current

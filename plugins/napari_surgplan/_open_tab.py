@@ -1,0 +1,93 @@
+"""The tab in which a scan or a case is opened."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_surgplan._load import load
+from napari_surgplan._sample import sample_case
+from napari_surgplan._session import Session
+from napari_surgplan._work import start
+
+FILES = "Scans and structures (*.nii *.nii.gz *.nrrd *.mha *.mhd *.zip *.dcm *.seg.nrrd);;All (*)"
+EMPTY = "No scan is open. Open one, or take the sample to look around."
+
+
+class OpenTab(QWidget):
+    """Files, folders, the sample, and what is open."""
+
+    def __init__(self, session: Session, viewer: Any) -> None:
+        super().__init__()
+        self.session = session
+        self.file = _button(
+            "Open file…", "NIfTI, NRRD, MHA, zip of DICOM, segmentation (Ctrl+Alt+O)"
+        )
+        self.folder = _button("Open folder…", "DICOM folder, or a case folder to go on with")
+        self.sample = _button("Open the sample", "A liver with tumours, made by computation")
+        self.facts = QLabel(EMPTY)
+        self.facts.setWordWrap(True)
+        layout = QVBoxLayout(self)
+        for widget in (self.file, self.folder, self.sample, self.facts):
+            layout.addWidget(widget)
+        layout.addStretch()
+        self.file.clicked.connect(self._ask_file)
+        self.folder.clicked.connect(self._ask_folder)
+        self.sample.clicked.connect(self._open_sample)
+        session.scan_changed.connect(self._describe)
+        session.labels_changed.connect(self._describe)
+        self._describe()
+
+    def open(self, path: Path | str) -> None:
+        """Read on a worker what lies at a path, and show it."""
+        work = partial(_load, path, self.session)
+        start(self.session, work, title=f"Opening {Path(path).name}", done=self.session.take)
+
+    def _ask_file(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, "Open a scan or its structures", "", FILES)
+        if name:
+            self.open(name)
+
+    def _ask_folder(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "Open a DICOM folder or a case")
+        if name:
+            self.open(name)
+
+    def _open_sample(self) -> None:
+        start(
+            self.session,
+            lambda progress: sample_case(progress=progress),
+            title="Opening the sample",
+            done=self.session.take,
+        )
+
+    def _describe(self) -> None:
+        volume = self.session.volume
+        if volume is None:
+            self.facts.setText(EMPTY)
+            return
+        slices, rows, columns = volume.geometry.shape
+        spacing = " x ".join(f"{s:.2f}" for s in volume.geometry.spacing_mm)
+        lines = [
+            f"<b>{volume.modality} scan</b>, {slices} slices of {rows} x {columns}",
+            f"Voxels {spacing} mm",
+        ]
+        if self.session.label_map is None:
+            lines.append("<b>Next:</b> find the structures in the tab Anatomy.")
+        else:
+            found = len(self.session.label_map.labels_present())
+            lines.append(f"{found} structures. <b>Next:</b> plan the cut in the tab Plan.")
+        self.facts.setText("<br>".join(lines))
+
+
+def _load(path: Path | str, session: Session, progress: Any) -> Any:
+    return load(path, session.state, progress=progress)
+
+
+def _button(text: str, tip: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    return button

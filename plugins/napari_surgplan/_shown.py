@@ -1,0 +1,199 @@
+"""The layers of a session in a viewer: scan, structures, surfaces, where the model was unsure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_surgplan._layers import (
+    confidence_layer,
+    image_layer,
+    label_colours,
+    labels_layer,
+    surface_layer,
+    to_world,
+)
+from surgplan.mesh import Surface
+from surgplan.volume import LIVER, LIVER_TUMOUR, Segment
+
+if TYPE_CHECKING:
+    from napari_surgplan._session import Session
+
+SCAN, STRUCTURES, UNSURE, SURFACE = "scan", "structures", "unsure", "surface"
+ROLE = "surgplan_role"
+"""Key in a layer's metadata: which of the above it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """How a structure is shown.
+
+    Attributes
+    ----------
+    visible
+        Whether it is.
+    colour
+        Red, green, blue, 0..255 each.
+    opacity
+        Of its surface, 0..1.
+    """
+
+    visible: bool = True
+    colour: tuple[int, int, int]
+    opacity: float = 1.0
+
+
+class Shown:
+    """Keeps the layers of a viewer equal to what a session holds.
+
+    Parameters
+    ----------
+    session
+        What to show.
+    viewer
+        Where; a napari viewer or a `ViewerModel`.
+    """
+
+    def __init__(self, session: Session, viewer: Any) -> None:
+        self.session = session
+        self.viewer = viewer
+        self._looks: dict[int, Look] = {}
+        self._surfaces: dict[int, tuple[Surface, Any]] = {}
+        self._painted: Any = None
+        session.scan_changed.connect(self._show_scan)
+        session.labels_changed.connect(self._show_labels)
+        viewer.dims.events.ndisplay.connect(self._show_looks)
+
+    def layer(self, role: str) -> Any:
+        """The layer of this role, None if there is none (any more)."""
+        return next((x for x in self.viewer.layers if x.metadata.get(ROLE) == role), None)
+
+    def surface_of(self, label: int) -> Any:
+        """The layer with the surface of a structure, None if there is none (any more)."""
+        kept = self._surfaces.get(label)
+        return kept[1] if kept is not None and kept[1] in self.viewer.layers else None
+
+    def look(self, segment: Segment) -> Look:
+        """How a structure is shown."""
+        standard = Look(colour=segment.colour, opacity=0.45 if segment.code == LIVER.code else 1.0)
+        return self._looks.get(segment.label, standard)
+
+    def set_look(self, segment: Segment, **changes: Any) -> None:
+        """Show a structure in another way: ``visible``, ``colour``, ``opacity``."""
+        before = self.look(segment)
+        after = self._looks[segment.label] = replace(before, **changes)
+        if after.colour != before.colour:
+            self._forget_surface(segment.label)
+            self._show_surfaces()
+        self._show_looks()
+
+    def show_unsure(self, *, visible: bool) -> None:
+        """Show or hide where the model was unsure."""
+        layer = self.layer(UNSURE)
+        if layer is not None:
+            layer.visible = visible
+
+    def _show_scan(self) -> None:
+        volume = self.session.volume
+        for layer in [x for x in self.viewer.layers if ROLE in x.metadata]:
+            self.viewer.layers.remove(layer)
+        self._surfaces.clear()
+        self._looks.clear()
+        if volume is not None:
+            self._add(image_layer(volume), SCAN, at=0)
+            self.viewer.reset_view()
+            self.session.focus(volume.geometry.centre_mm)
+
+    def _show_labels(self) -> None:
+        label_map = self.session.label_map
+        layer = self.layer(STRUCTURES)
+        if label_map is None:
+            for old in [x for x in self.viewer.layers if x.metadata.get(ROLE, SCAN) != SCAN]:
+                self.viewer.layers.remove(old)
+            self._surfaces.clear()
+            return
+        first = layer is None
+        data, settings, kind = labels_layer(label_map)
+        if first:
+            self._add((data, settings, kind), STRUCTURES, at=1)
+        elif self._painted is not label_map:
+            layer.data = data
+        self._painted = label_map
+        self._show_unsure()
+        self._show_surfaces()
+        self._show_looks()
+        if first:
+            self.look_at_middle()
+
+    def look_at_middle(self) -> None:
+        """Focus on the middle of the tumours, or else of the liver."""
+        label_map = self.session.label_map
+        if label_map is None:
+            return
+        wanted = (label_map.mask(LIVER_TUMOUR), label_map.mask(LIVER))
+        mask = next((m for m in wanted if m.any()), None)
+        if mask is not None:
+            self.session.focus(label_map.geometry.to_lps(np.argwhere(mask).mean(axis=0)))
+
+    def _show_unsure(self) -> None:
+        label_map, confidence = self.session.label_map, self.session.confidence
+        old = self.layer(UNSURE)
+        visible = old.visible if old is not None else False
+        if old is not None:
+            self.viewer.layers.remove(old)
+        if label_map is not None and confidence is not None:
+            data, settings, kind = confidence_layer(confidence, label_map)
+            self._add((data, {**settings, "visible": visible}, kind), UNSURE, at=2)
+
+    def _show_surfaces(self) -> None:
+        wanted = {s.segment.label: s for s in self.session.surfaces}
+        for label, (surface, _) in list(self._surfaces.items()):
+            if wanted.get(label) is not surface:
+                self._forget_surface(label)
+        liver_last = sorted(wanted.values(), key=lambda s: s.segment.code == LIVER.code)
+        for surface in liver_last:
+            if self.surface_of(surface.segment.label) is None:
+                look = self.look(surface.segment)
+                segment = replace(surface.segment, colour=look.colour)
+                layer = self._add(surface_layer(replace(surface, segment=segment)), SURFACE)
+                self._surfaces[surface.segment.label] = (surface, layer)
+
+    def _forget_surface(self, label: int) -> None:
+        _, layer = self._surfaces.pop(label, (None, None))
+        if layer in self.viewer.layers:
+            self.viewer.layers.remove(layer)
+
+    def _show_looks(self) -> None:
+        """Colours, eyes and opacities; surfaces belong to the 3D view, voxels to slices."""
+        label_map = self.session.label_map
+        if label_map is None:
+            return
+        solid = self.viewer.dims.ndisplay == 3
+        layer = self.layer(STRUCTURES)
+        if layer is not None:
+            looks = {s.label: self.look(s) for s in label_map.segments}
+            layer.colormap = label_colours(
+                {n: (*k.colour, 255 if k.visible else 0) for n, k in looks.items()}
+            )
+            layer.visible = not solid
+        for surface, layer in self._surfaces.values():
+            look = self.look(surface.segment)
+            layer.opacity = look.opacity
+            layer.metadata["surgplan_eye"] = look.visible
+            layer.visible = look.visible and solid
+
+    def _add(self, content: tuple[Any, dict[str, Any], str], role: str, at: int = -1) -> Any:
+        data, settings, kind = content
+        settings["metadata"] = {**settings.get("metadata", {}), ROLE: role}
+        layer = getattr(self.viewer, f"add_{kind}")(data, **settings)
+        if at >= 0:
+            self.viewer.layers.move(len(self.viewer.layers) - 1, at)
+        return layer
+
+
+def world_of(point_mm: Any) -> tuple[float, float, float]:
+    """A point of the patient in napari's world."""
+    z, y, x = to_world(point_mm)
+    return float(z), float(y), float(x)

@@ -1,0 +1,111 @@
+"""The foot of the dock: what is going on, how long it takes, how to stop it, and what to do."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt.utils import ensure_main_thread
+
+import surgplan
+from napari_surgplan._session import Session
+from napari_surgplan._work import Job
+
+TICK_MS = 200
+
+
+class StatusBar(QWidget):
+    """Progress with the time left, a button to cancel, the last message, and the disclaimer."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.job: Job | None = None
+        self.word = ""
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 1000)
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(6)
+        self.doing = QLabel()
+        self.cancel = QPushButton("Cancel")
+        self.cancel.setToolTip("Stop this work; nothing is changed (Esc)")
+        self.cancel.setShortcut("Esc")
+        self.message = QLabel()
+        self.message.setWordWrap(True)
+        self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._lay_out()
+        self._tick = QTimer(self)
+        self._tick.setInterval(TICK_MS)
+        self._tick.timeout.connect(self._show_time)
+        self.cancel.clicked.connect(self._cancel)
+        session.job_started.connect(self._begin)
+        session.message.connect(self.say)
+        self._end()
+
+    def _lay_out(self) -> None:
+        notice = QLabel(surgplan.NOT_A_MEDICAL_DEVICE)
+        notice.setWordWrap(True)
+        notice.setStyleSheet("color: gray; font-size: 9pt")
+        row = QHBoxLayout()
+        row.addWidget(self.doing, 1)
+        row.addWidget(self.cancel)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 2, 4, 2)
+        layout.addLayout(row)
+        for widget in (self.bar, self.message, notice):
+            layout.addWidget(widget)
+
+    @ensure_main_thread  # type: ignore[untyped-decorator]
+    def say(self, sentence: str) -> None:
+        """Show a sentence until the next one."""
+        self.message.setText(sentence)
+
+    def _begin(self, job: Job) -> None:
+        if self.job is not None and self.job.running:
+            self.job.cancel()
+        self.job, self.word = job, ""
+        self.say("")
+        job.progressed.connect(self._progressed)
+        job.ended.connect(self._end)
+        for widget in (self.bar, self.doing, self.cancel):
+            widget.setVisible(True)
+        self._progressed(0.0, "")
+        self._tick.start()
+
+    def _progressed(self, fraction: float, word: str) -> None:
+        self.bar.setValue(int(1000 * fraction))
+        self.word = word or self.word
+        self._show_time()
+
+    def _show_time(self) -> None:
+        if self.job is None:
+            return
+        left = self.job.seconds_left()
+        words = [self.job.title, self.word, "" if left is None else f"about {_spoken(left)} left"]
+        self.doing.setText(" · ".join(w for w in words if w))
+
+    def _cancel(self) -> None:
+        if self.job is not None and self.job.running:
+            self.job.cancel()
+            self.say(f"{self.job.title}: cancelled, nothing was changed.")
+
+    def _end(self) -> None:
+        if self.job is not None and self.job.running:
+            return
+        self._tick.stop()
+        for widget in (self.bar, self.doing, self.cancel):
+            widget.setVisible(False)
+
+
+def _spoken(seconds: float) -> str:
+    """A time as people say it.
+
+    >>> _spoken(8), _spoken(95)
+    ('8 s', '2 min')
+    """
+    return f"{max(1, round(seconds))} s" if seconds < 90 else f"{round(seconds / 60)} min"

@@ -1,0 +1,154 @@
+"""Engine calls on a thread: progress, time left, cancel, and errors that say what to do."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from napari.qt.threading import create_worker
+from napari.utils.notifications import show_warning
+from qtpy.QtCore import QObject, Signal
+
+from napari_surgplan._follow import Progress
+from surgplan.errors import SurgplanError
+
+if TYPE_CHECKING:
+    from napari_surgplan._session import Session
+
+Result = TypeVar("Result")
+
+_log = logging.getLogger(__name__)
+
+
+class Cancelled(Exception):
+    """Raised from a progress callback to stop the engine."""
+
+
+class Job(QObject):
+    """Work under way on a thread. Made by `start`.
+
+    Attributes
+    ----------
+    title
+        What it does, for people.
+    progressed
+        With the fraction done and a few words.
+    ended
+        When it is over, whichever way.
+    """
+
+    progressed = Signal(float, str)
+    ended = Signal()
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self.title = title
+        self.running = True
+        self._stop = threading.Event()
+        self._begun = time.monotonic()
+        self.fraction = 0.0
+
+    def cancel(self) -> None:
+        """Stop: the window is free at once, the engine ends at its next report of progress."""
+        self._stop.set()
+        self.finish()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether `cancel` was called."""
+        return self._stop.is_set()
+
+    def report(self, fraction: float, word: str = "") -> None:
+        """What the engine calls, on its thread. Raises `Cancelled` when the user wants it."""
+        if self._stop.is_set():
+            raise Cancelled
+        self.fraction = fraction
+        self.progressed.emit(float(fraction), word)
+
+    def seconds_left(self) -> float | None:
+        """Estimate from the pace so far; None while there is none."""
+        passed = time.monotonic() - self._begun
+        if self.fraction < 0.02 or passed < 0.5:
+            return None
+        return passed * (1 - self.fraction) / self.fraction
+
+    def finish(self) -> None:
+        """Tell that it is over, once."""
+        if self.running:
+            self.running = False
+            self.ended.emit()
+
+
+def start(
+    session: Session,
+    work: Callable[[Progress], Result],
+    *,
+    title: str,
+    done: Callable[[Result], None],
+) -> Job:
+    """Do engine work on a thread and take its result on the thread of the window.
+
+    Parameters
+    ----------
+    session
+        Hears of the job (`Session.job_started`), and of errors (`Session.message`).
+    work
+        Called with a function to report progress to; must not touch layers or widgets.
+    title
+        What it does, for people: 'Finding structures'.
+    done
+        Called with what `work` returned, unless it failed or was cancelled.
+
+    Returns
+    -------
+    Job
+        To cancel it.
+    """
+    job = Job(title)
+    worker = create_worker(partial(_outcome, work, job.report))
+    worker.returned.connect(partial(_arrived, session, job, done))
+    session.job_started.emit(job)
+    worker.start()
+    return job
+
+
+def tell_error(session: Session, error: BaseException) -> None:
+    """Say what went wrong and what to do, without a traceback."""
+    if isinstance(error, SurgplanError):
+        sentence = str(error)
+    else:
+        _log.error("unexpected", exc_info=error)
+        sentence = (
+            f"Something inside went wrong ({type(error).__name__}: {error}). Your work is saved; "
+            "try again, and if it stays, report it with the log."
+        )
+    session.message.emit(sentence)
+    show_warning(sentence)
+
+
+def _outcome(work: Callable[[Progress], Result], report: Progress) -> tuple[bool, Any]:
+    """Whether it went well, and the result or the error: napari would show a traceback."""
+    try:
+        return True, work(report)
+    except Exception as e:  # noqa: BLE001 (a thread's last door: told to the user by `_arrived`)
+        return False, e
+
+
+def _arrived(
+    session: Session, job: Job, done: Callable[[Any], None], outcome: tuple[bool, Any]
+) -> None:
+    well, value = outcome
+    if job.cancelled:
+        return
+    job.finish()
+    if not well:
+        tell_error(session, value)
+        return
+    try:
+        done(value)
+    except SurgplanError as e:
+        tell_error(session, e)
