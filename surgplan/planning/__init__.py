@@ -36,6 +36,7 @@ from surgplan.planning._rehearsal import (
     RehearsalSettings,
     RehearsalStep,
     rehearse,
+    rehearse_prepared,
 )
 from surgplan.planning._replay import Replay, replay
 from surgplan.planning._resection import PlaneResection, Resection
@@ -52,12 +53,13 @@ from surgplan.planning._vessel_tree import (
     VesselSystem,
     VesselTree,
 )
-from surgplan.planning._vessels_cut import VesselCut, vessels_cut
+from surgplan.planning._vessels_cut import LEAST_DIAMETER_MM, VesselCut, vessels_cut
 from surgplan.planning._views import View
 from surgplan.planning._wedge import WedgeResection
 
 __all__ = [
     "KINDS",
+    "LEAST_DIAMETER_MM",
     "METRICS",
     "THRESHOLDS",
     "Assessment",
@@ -121,6 +123,7 @@ __all__ = [
     "prepare",
     "propose",
     "rehearse",
+    "rehearse_prepared",
     "relabel",
     "replay",
     "resection_from_dict",

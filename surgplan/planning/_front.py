@@ -79,7 +79,7 @@ class CutFront:
             own = np.flatnonzero(self.part == part)
             half = self.area_mm2[own] / 2 / self.area_mm2.sum()
             first, last = self.progress[own[0]] - half[0], self.progress[own[-1]] + half[-1]
-            if progress > first or (part == 0 and progress >= first):
+            if part == 0 or progress > first:
                 stops = np.concatenate([[first], self.progress[own], [last]])
                 depths = self.depth_mm[own]
                 deep = np.concatenate([[0.0], depths, [depths[-1]]])
@@ -135,10 +135,10 @@ def _pieces(patches: Patches) -> tuple[Points, Points, Values]:
     sign = patches.normals[np.arange(len(main)), main] > 0
     key = np.column_stack([cell, 2 * main + sign])
     _, piece = np.unique(key, axis=0, return_inverse=True)
-    area: Values = np.bincount(piece.ravel(), weights=patches.area_mm2)
-    weights = sparse.csr_matrix(
-        (patches.area_mm2, (piece.ravel(), np.arange(len(main)))), shape=(len(area), len(main))
-    )
+    rows = (piece.ravel(), np.arange(len(main)))
+    shape = (int(piece.max()) + 1, len(main))
+    weights = sparse.csr_matrix((patches.area_mm2, rows), shape=shape)
+    area: Values = np.asarray(weights.sum(axis=1), dtype=np.float64).ravel()
     points = (weights @ patches.points_mm) / area[:, None]
     normals = weights @ patches.normals
     normals /= np.maximum(np.linalg.norm(normals, axis=1), 1e-12)[:, None]

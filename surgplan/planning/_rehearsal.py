@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -25,6 +25,7 @@ from surgplan.volume import Geometry, LabelMap, Segment
 _STEPS = (1, 1000)
 _OPENING_DEG = (1.0, 90.0)
 _MESH_MM = 1.5
+_STEP_MM = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +138,8 @@ class Rehearsal:
         No voxel of the liver is lost: the opened cut is those of both sides that its walls have
         left, up to 3 mm on either side.
         """
-        gap = self.opening.gap_mm(_checked(progress))
+        front = self.front
+        gap = self.opening.gap_mm(front.depth_mm, front.part, _checked(progress))
         return self.sides.label_map(gap)
 
     @cached_property
@@ -149,7 +151,7 @@ class Rehearsal:
 def rehearse(
     label_map: LabelMap,
     resection: Resection,
-    trees: Sequence[VesselTree] = (),
+    trees: Sequence[VesselTree] | None = None,
     *,
     steps: int = 40,
     settings: RehearsalSettings | None = None,
@@ -163,7 +165,7 @@ def rehearse(
     resection
         What is cut.
     trees
-        Vessels to meet on the way, as from `vessel_trees`.
+        Vessels to meet on the way; None for those of `vessel_trees`.
     steps
         How many moments after the first, 1..1000.
     settings
@@ -176,24 +178,23 @@ def rehearse(
     UsageError
         If the number of steps does not fit.
     """
-    low, high = _STEPS
-    if not low <= steps <= high:
-        msg = f"`steps` must lie in {low}..{high}, got {steps}"
-        raise UsageError(msg)
-    return rehearse_prepared(
-        prepare(label_map), resection, trees, steps=steps, settings=settings or RehearsalSettings()
-    )
+    prepared = prepare(label_map, trees=None if trees is None else tuple(trees))
+    return rehearse_prepared(prepared, resection, steps=steps, settings=settings)
 
 
 def rehearse_prepared(
     prepared: PreparedLiver,
     resection: Resection,
-    trees: Sequence[VesselTree],
     *,
-    steps: int,
-    settings: RehearsalSettings,
+    steps: int = 40,
+    settings: RehearsalSettings | None = None,
 ) -> Rehearsal:
-    """As `rehearse`, for a liver made ready before."""
+    """As `rehearse`, for a liver made ready before, with its trees."""
+    low, high = _STEPS
+    if not low <= steps <= high:
+        msg = f"`steps` must lie in {low}..{high}, got {steps}"
+        raise UsageError(msg)
+    settings = settings or RehearsalSettings()
     start = np.asarray(settings.towards_start, dtype=np.float64)
     start /= np.linalg.norm(start)
     front = cut_front(cut_liver(prepared.blocks, resection).patches.in_liver(), start)
@@ -201,13 +202,13 @@ def rehearse_prepared(
     if front is None or sides is None:
         msg = "a rehearsal needs a cut that divides the liver, got one that leaves it on one side"
         raise NothingToDoError(msg)
-    vessels = vessels_met(prepared, resection, front, trees)
+    vessels = vessels_met(prepared, resection, front)
     return Rehearsal(
         front=front,
         vessels=vessels,
         steps=_steps(front, vessels, start, steps),
-        remnant=_surface(sides, REMNANT, settings.triangles),
-        specimen=_surface(sides, SPECIMEN, settings.triangles),
+        remnant=_surface(sides, REMNANT, resection, settings.triangles),
+        specimen=_surface(sides, SPECIMEN, resection, settings.triangles),
         resection=resection,
         opening=Opening.of(front, settings.opening_deg),
         sides=sides,
@@ -238,8 +239,8 @@ def _steps(
     return tuple(found)
 
 
-def _surface(sides: Sides, segment: Segment, triangles: int) -> Surface:
-    """Of one side, from every voxel or, where they are finer than 1.5 mm, from every other one."""
+def _surface(sides: Sides, segment: Segment, resection: Resection, triangles: int) -> Surface:
+    """Of one side, from every voxel or, where they are fine, from one in 1.5 mm."""
     stride = np.maximum(1, np.round(_MESH_MM / np.asarray(sides.geometry.spacing_mm))).astype(int)
     mask = sides.array[tuple(slice(None, None, int(n)) for n in stride)] == segment.label
     affine = sides.geometry.affine.copy()
@@ -247,7 +248,25 @@ def _surface(sides: Sides, segment: Segment, triangles: int) -> Surface:
     coarse = Geometry(shape=mask.shape, affine=affine)
     if not mask.any():  # thinner than the stride
         mask, coarse = sides.array == segment.label, sides.geometry
-    return reconstruct_mask(mask, coarse, segment, triangles=triangles)
+    surface = reconstruct_mask(mask, coarse, segment, triangles=triangles)
+    return replace(surface, points=_onto_cut(surface.points, resection, coarse.spacing_mm))
+
+
+def _onto_cut(
+    points: Points, resection: Resection, spacing_mm: tuple[float, float, float]
+) -> Points:
+    """Points within a voxel of the cut moved onto it, so that its faces are even and meet."""
+    distance = resection.distance_mm(points)
+    near = np.flatnonzero(np.abs(distance) < 0.75 * max(spacing_mm))
+    moved = points.copy()
+    steps = _STEP_MM * np.eye(3)
+    at = points[near]
+    slope = np.stack(
+        [resection.distance_mm(at + s) - resection.distance_mm(at - s) for s in steps], axis=1
+    ) / (2 * _STEP_MM)
+    steep = np.maximum((slope**2).sum(axis=1), 0.25)
+    moved[near] -= (distance[near] / steep)[:, None] * slope
+    return moved
 
 
 def _checked(progress: float) -> float:
