@@ -73,8 +73,8 @@ def _thinned(front: CutFront) -> tuple[Points, Values, npt.NDArray[np.int64], Va
         np.column_stack([cell, front.part]), axis=0, return_index=True, return_inverse=True
     )
     group = group.ravel()
-    area = np.bincount(group, weights=front.area_mm2)
     rows = np.column_stack([front.points_mm, front.depth_mm]).T * front.area_mm2
+    area: Values = np.bincount(group, weights=front.area_mm2).astype(np.float64)
     means = np.stack([np.bincount(group, weights=row) for row in rows], axis=1) / area[:, None]
     return means[:, :3], means[:, 3], front.part[first], area
 

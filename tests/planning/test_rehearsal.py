@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -92,7 +94,7 @@ def test_vessels_are_met_in_order_where_they_lie(halved):
 def test_each_vessel_is_met_in_one_step(halved):
     met = [place for step in halved.steps for place in step.vessels]
     assert met == list(range(len(halved.vessels)))
-    for before, step in zip(halved.steps, halved.steps[1:], strict=False):
+    for before, step in itertools.pairwise(halved.steps):
         for place in step.vessels:
             assert before.progress < halved.vessels[place].progress <= step.progress
     assert [step.progress for step in halved.steps] == pytest.approx(np.linspace(0, 1, 11))
@@ -135,7 +137,7 @@ def test_no_voxel_is_lost_as_the_cut_opens(ball, halved):
         assert counts[1:].sum() == liver
         opened.append(labels.array == 3)
     assert not opened[0].any()
-    for before, after in zip(opened, opened[1:], strict=False):
+    for before, after in itertools.pairwise(opened):
         assert (after | ~before).all()
         assert after.sum() > before.sum()
     index = np.argwhere(opened[-1])
