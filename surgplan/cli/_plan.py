@@ -84,7 +84,10 @@ def assess(case: CaseFolder, plan: PlanFile) -> Outcome:
     for quantity in chosen.assessment.quantities():
         value = f"{quantity.value:.1f}"
         table.add_row(quantity.name, value, quantity.unit, quantity.formula)
-    for flag in chosen.assessment.flags:
+    for vessel in chosen.assessment.vessels_cut:
+        where = f"{vessel.diameter_mm:.1f} mm wide, at the {vessel.at}, liver behind it"
+        table.add_row(f"divides {vessel.name}", f"{vessel.downstream_ml:.1f}", "ml", where)
+    for flag in (*chosen.assessment.not_assessed, *chosen.assessment.flags):
         table.add_row("note", "", "", flag)
     return Outcome(kind="plan assess", data={"case": case, **plan_facts(chosen)}, text=table)
 

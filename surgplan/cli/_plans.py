@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,6 +114,9 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
         "resected_ml": said.resected_ml,
         "remnant_functional_ml": said.remnant_functional_ml,
         "flr_percent": said.flr_percent,
+        "functional_flr_percent": None if said.function is None else said.function.flr_percent,
+        "vessels_cut": [{**asdict(v), "name": v.name} for v in said.vessels_cut],
+        "not_assessed": list(said.not_assessed),
         "flags": list(said.flags),
         "quantities": [
             {"name": q.name, "value": q.value, "unit": q.unit, "formula": q.formula}
@@ -125,9 +129,18 @@ def plans_table(plans: Sequence[Plan]) -> Table:
     """Plans side by side, for people."""
     from rich.table import Table
 
+    from surgplan.planning import LEAST_DIAMETER_MM
+
     table = Table(box=None, pad_edge=False)
     table.add_column("plan")
-    for name in ("margin mm", "resected ml", "remnant ml", "FLR %"):
+    for name in (
+        "margin mm",
+        "resected ml",
+        "remnant ml",
+        "FLR %",
+        "functional FLR %",
+        "vessels cut",
+    ):
         table.add_column(name, justify="right")
     table.add_column("tumours cleared")
     table.add_column("enough liver")
@@ -140,6 +153,8 @@ def plans_table(plans: Sequence[Plan]) -> Table:
             f"{said.resected_ml:.0f}",
             f"{said.remnant_functional_ml:.0f}",
             f"{said.flr_percent:.1f}",
+            "-" if said.function is None else f"{said.function.flr_percent:.1f}",
+            str(sum(v.diameter_mm >= LEAST_DIAMETER_MM for v in said.vessels_cut)),
             "yes" if said.clears_tumours else "no",
             "yes" if said.keeps_enough_liver else "no",
         )

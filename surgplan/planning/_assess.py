@@ -10,12 +10,14 @@ from surgplan.errors import UsageError
 from surgplan.planning._assessment import Assessment, StandardisedRemnant, Verdict
 from surgplan.planning._blocks import OUTSIDE, TUMOUR
 from surgplan.planning._cut import cut_liver
-from surgplan.planning._flags import flags_of
+from surgplan.planning._flags import flags_of, flags_on_function
+from surgplan.planning._functional import functional_remnant
 from surgplan.planning._margins import Sheet, structure_distance, tumour_margin
 from surgplan.planning._patient import Patient, standard_livers
 from surgplan.planning._prepare import PreparedLiver, prepare
 from surgplan.planning._resection import Resection
 from surgplan.planning._thresholds import Condition, thresholds_of
+from surgplan.planning._vessels_cut import vessels_cut
 from surgplan.volume import LabelMap
 
 
@@ -86,6 +88,7 @@ def assess_prepared(
     structures = tuple(
         structure_distance(s, resection, cut.patches, sheet) for s in prepared.structures
     )
+    function = functional_remnant(prepared, resection, cut=cut)
     return Assessment(
         margin_mm=float(margin_mm),
         condition=condition,
@@ -102,8 +105,14 @@ def assess_prepared(
         cut_area_mm2=0.0 if sheet is None else float(np.sum(sheet.patches.area_mm2)),
         tumours=tumours,
         structures=structures,
+        vessels_cut=vessels_cut(prepared, resection),
+        function=function,
+        not_assessed=prepared.perfusions.missing,
         verdicts=verdicts,
-        flags=flags_of(prepared, tumours, structures, verdicts, margin_mm),
+        flags=(
+            *flags_of(prepared, tumours, structures, verdicts, margin_mm),
+            *flags_on_function(function, verdicts, flr_percent),
+        ),
     )
 
 

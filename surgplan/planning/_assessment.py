@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from surgplan import NOT_A_MEDICAL_DEVICE
+from surgplan.planning._functional import FunctionalRemnant
 from surgplan.planning._margins import StructureDistance, TumourMargin
 from surgplan.planning._patient import Patient
 from surgplan.planning._thresholds import Condition, Denominator
+from surgplan.planning._vessels_cut import VesselCut
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +78,13 @@ class Assessment:
         Area of the cut inside the liver.
     tumours, structures
         Margins and distances.
+    vessels_cut
+        Every vessel that has to be divided, as far as the labels have the system.
+    function
+        The remnant by what is taken of its supply and drainage; None where the labels have no
+        vessels.
+    not_assessed
+        What could not be judged for want of a label, in words.
     verdicts
         The remnant against the thresholds of the condition.
     flags
@@ -99,6 +108,9 @@ class Assessment:
     cut_area_mm2: float
     tumours: tuple[TumourMargin, ...]
     structures: tuple[StructureDistance, ...]
+    vessels_cut: tuple[VesselCut, ...]
+    function: FunctionalRemnant | None
+    not_assessed: tuple[str, ...]
     verdicts: tuple[Verdict, ...]
     flags: tuple[str, ...]
     notice: str = NOT_A_MEDICAL_DEVICE
@@ -125,7 +137,7 @@ class Assessment:
 
     def quantities(self) -> tuple[Quantity, ...]:
         """Every volume, ratio and area with unit, formula and inputs."""
-        return (*self._volumes(), *self._ratios(), *self._margins())
+        return (*self._volumes(), *self._ratios(), *self._margins(), *self._functions())
 
     def _volumes(self) -> tuple[Quantity, ...]:
         rows = (
@@ -182,3 +194,30 @@ class Assessment:
             for t in self.tumours
         )
         return (area, *margins)
+
+    def _functions(self) -> tuple[Quantity, ...]:
+        """What of the remnant works, and what the vessels cut serve; nothing that is not known."""
+        if self.function is None:
+            return ()
+        found = self.function
+        rows = (
+            ("healthy remnant", found.healthy_ml, "remnant with all vessels that serve it"),
+            ("devascularised remnant", found.devascularised_ml, "remnant, portal branch resected"),
+            ("congested remnant", found.congested_ml, "remnant, hepatic vein resected"),
+            ("devascularised and congested remnant", found.both_ml, "remnant, both resected"),
+            ("functional remnant", found.functional_ml, "healthy remnant - tumour in it"),
+        )
+        known = [
+            Quantity(name=n, value=v, unit="ml", formula=f) for n, v, f in rows if v is not None
+        ]
+        share = Quantity(
+            name="functional remnant of the measured functional liver",
+            value=found.flr_percent,
+            unit="%",
+            formula="100 functional remnant / (TLV - V_tumour)",
+            inputs=(
+                ("functional remnant ml", found.functional_ml),
+                ("functional liver ml", self.functional_ml),
+            ),
+        )
+        return (*known, share)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from surgplan.planning._assessment import Verdict
+from surgplan.planning._functional import FunctionalRemnant
 from surgplan.planning._margins import StructureDistance, TumourMargin
 from surgplan.planning._prepare import PreparedLiver
 from surgplan.planning._tumours import TumourShape
@@ -30,6 +31,23 @@ def flags_of(
         *_on_limits(prepared, margin_mm),
         *_on_structures(structures),
     )
+
+
+def flags_on_function(
+    function: FunctionalRemnant | None, verdicts: Sequence[Verdict], flr_percent: float
+) -> Iterator[str]:
+    """Where a remnant is large enough, but not what of it keeps its vessels."""
+    if function is None:
+        return
+    share = function.flr_percent / max(flr_percent, 1e-9)
+    for verdict in verdicts:
+        working = verdict.value_percent * share
+        if verdict.passed and working < verdict.minimum_percent:
+            yield (
+                f"The remnant is {verdict.value_percent:.3g} % {verdict.name}, but only "
+                f"{working:.3g} % keeps {function.kept}: below {verdict.minimum_percent:g} % "
+                f"({verdict.source})."
+            )
 
 
 def _on_remnant(verdicts: Sequence[Verdict]) -> Iterator[str]:

@@ -49,6 +49,15 @@ class FunctionalRemnant:
     missing: tuple[str, ...] = ()
 
     @property
+    def kept(self) -> str:
+        """What the functional remnant keeps, in words."""
+        if self.devascularised_ml is None:
+            return "its hepatic drainage"
+        if self.congested_ml is None:
+            return "its portal supply"
+        return "both portal supply and hepatic drainage"
+
+    @property
     def complete(self) -> bool:
         """Whether supply and drainage are both known."""
         return not self.missing

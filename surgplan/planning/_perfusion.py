@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,18 +11,20 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
+from surgplan.errors import NothingToDoError
 from surgplan.planning._blocks import OUTSIDE, Blocks
 from surgplan.planning._boundary import Points
 from surgplan.planning._corridor import in_liver
-from surgplan.planning._extract import vessel_trees
+from surgplan.planning._extract import vessel_tree
 from surgplan.planning._resection import Resection, takes
 from surgplan.planning._tree_nodes import Mask, TreeNodes
 from surgplan.planning._vessel_tree import VesselSystem, VesselTree
+from surgplan.volume import HEPATIC_VEINS, PORTAL_VEIN, Segment
 
 if TYPE_CHECKING:
     from surgplan.planning._prepare import PreparedLiver
 
-_WORDS: dict[VesselSystem, str] = {"portal": "portal vein", "hepatic": "hepatic veins"}
+_SEGMENTS: dict[VesselSystem, Segment] = {"portal": PORTAL_VEIN, "hepatic": HEPATIC_VEINS}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -96,17 +100,33 @@ class Perfusions:
 
 def perfusions_of(prepared: PreparedLiver) -> Perfusions:
     """Lay out the trees of a prepared liver, those given by hand or those of its labels."""
-    trees = vessel_trees(prepared.label_map) if prepared.trees is None else prepared.trees
+    trees = _trees(prepared) if prepared.trees is None else prepared.trees
     found = {tree.system: Perfusion.of(tree, prepared) for tree in trees}
     return Perfusions(
         portal=found.get("portal"),
         hepatic=found.get("hepatic"),
         missing=tuple(
-            f"not assessed: no {words} in the labels"
-            for system, words in _WORDS.items()
+            f"not assessed: no {_vessel(prepared, system)}"
+            for system in _SEGMENTS
             if system not in found
         ),
     )
+
+
+def _trees(prepared: PreparedLiver) -> Iterator[VesselTree]:
+    """The trees of the labels; without those that are too small to be one."""
+    for system, segment in _SEGMENTS.items():
+        if prepared.label_map.mask(segment).any():
+            with suppress(NothingToDoError):
+                yield vessel_tree(prepared.label_map, system)
+
+
+def _vessel(prepared: PreparedLiver, system: VesselSystem) -> str:
+    segment = _SEGMENTS[system]
+    if prepared.trees is not None:
+        return f"{segment.name} among the trees"
+    there = prepared.label_map.mask(segment).any()
+    return f"course of the {segment.name}" if there else f"{segment.name} in the labels"
 
 
 def _nearest(nodes: TreeNodes, blocks: Blocks) -> npt.NDArray[np.int32]:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from surgplan import NOT_A_MEDICAL_DEVICE, __version__
 from surgplan.errors import CorruptFileError, ScanMismatchError, UsageError
+from surgplan.planning._assess import assess
 from surgplan.planning._assessment import Assessment
 from surgplan.planning._kinds import resection_from_dict
+from surgplan.planning._patient import Patient
 from surgplan.planning._records import from_json, to_json
 from surgplan.planning._resection import Resection
+from surgplan.planning._thresholds import Condition
 from surgplan.volume import LabelMap
 
 SCHEMA = "surgplan.plan"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+_ASSESSED_ANEW = 1
+"""Plans of this version lack vessels cut and functional remnant: reading them assesses again."""
 
 _MARKUPS_SCHEMA = (
     "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/Resources/"
@@ -73,6 +78,13 @@ class Plan:
         return replace(self, scan_fingerprint=scan_fingerprint)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Question:
+    margin_mm: float
+    condition: Condition
+    patient: Patient | None
+
+
 def plan_to_json(plan: Plan) -> str:
     """A plan as the text of its file; `plan_from_json` reads it."""
     record = {
@@ -114,19 +126,17 @@ def plan_from_json(text: str, label_map: LabelMap) -> Plan:
     labels = _text(record, "labels_fingerprint")
     if labels != label_map.fingerprint():
         raise _other_labels(_text(record, "name"))
-    assessment = from_json(Assessment, record.get("assessment"), "assessment")
-    if record.get("quantities") != [to_json(quantity) for quantity in assessment.quantities()]:
-        msg = "`quantities` must repeat the numbers of `assessment`, got others; plan again"
-        raise CorruptFileError(msg)
+    resection = resection_from_dict(record.get("resection") or {}, label_map)
+    old = record["schema_version"] == _ASSESSED_ANEW
     scan = record.get("scan_fingerprint")
     return Plan(
         name=_text(record, "name"),
-        resection=resection_from_dict(record.get("resection") or {}, label_map),
-        assessment=assessment,
+        resection=resection,
+        assessment=_anew(record, resection, label_map) if old else _assessment(record),
         labels_fingerprint=labels,
         scan_fingerprint=None if scan is None else _text(record, "scan_fingerprint"),
         why=_text(record, "why"),
-        version=_text(record, "software_version"),
+        version=__version__ if old else _text(record, "software_version"),
         created=_text(record, "created"),
     )
 
@@ -147,13 +157,35 @@ def _record(text: str) -> Mapping[str, Any]:
         found = record.get("schema") if isinstance(record, dict) else type(record).__name__
         msg = f"a plan must carry the schema {SCHEMA!r}, got {found!r}; choose a plan file"
         raise CorruptFileError(msg)
-    if record.get("schema_version") != SCHEMA_VERSION:
+    if record.get("schema_version") not in (_ASSESSED_ANEW, SCHEMA_VERSION):
         msg = (
-            f"plans of schema version {SCHEMA_VERSION} can be read, "
+            f"plans of schema version {_ASSESSED_ANEW} and {SCHEMA_VERSION} can be read, "
             f"got {record.get('schema_version')!r}; use the surgplan that wrote it, or plan again"
         )
         raise CorruptFileError(msg)
     return record
+
+
+def _assessment(record: Mapping[str, Any]) -> Assessment:
+    assessment = from_json(Assessment, record.get("assessment"), "assessment")
+    if record.get("quantities") != [to_json(quantity) for quantity in assessment.quantities()]:
+        msg = "`quantities` must repeat the numbers of `assessment`, got others; plan again"
+        raise CorruptFileError(msg)
+    return assessment
+
+
+def _anew(record: Mapping[str, Any], resection: Resection, label_map: LabelMap) -> Assessment:
+    """The questions of an old plan, answered by this version."""
+    said = record.get("assessment")
+    asked = {f.name: said.get(f.name) for f in fields(_Question)} if said else said
+    question = from_json(_Question, asked, "assessment")
+    return assess(
+        label_map,
+        resection,
+        margin_mm=question.margin_mm,
+        condition=question.condition,
+        patient=question.patient,
+    )
 
 
 def _text(record: Mapping[str, Any], name: str) -> str:

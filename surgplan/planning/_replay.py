@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from surgplan.errors import ScanMismatchError
-from surgplan.planning._assess import assess
+from surgplan.planning._assess import assess_prepared
 from surgplan.planning._assessment import Assessment
 from surgplan.planning._kinds import resection_from_dict
 from surgplan.planning._plan import Plan
+from surgplan.planning._prepare import prepare
 from surgplan.planning._records import to_json
+from surgplan.planning._vessel_tree import VesselTree
 from surgplan.volume import LabelMap
 
 RELATIVE_TOLERANCE = 1e-6
@@ -31,8 +33,17 @@ class Replay:
     largest_difference: float
 
 
-def replay(plan: Plan, label_map: LabelMap) -> Replay:
+def replay(
+    plan: Plan, label_map: LabelMap, *, trees: tuple[VesselTree, ...] | None = None
+) -> Replay:
     """Compute every number of a plan again, from its resection and the label map alone.
+
+    Parameters
+    ----------
+    plan, label_map
+        The plan, and what it was made on.
+    trees
+        Vessel trees that it was made with, if not those that the labels give.
 
     Raises
     ------
@@ -44,8 +55,8 @@ def replay(plan: Plan, label_map: LabelMap) -> Replay:
         msg = f"plan {plan.name!r} was made on other labels; use those of its case, or plan again"
         raise ScanMismatchError(msg)
     said = plan.assessment
-    again = assess(
-        label_map,
+    again = assess_prepared(
+        prepare(label_map, trees=trees),
         resection_from_dict(plan.resection.to_dict(), label_map),
         margin_mm=said.margin_mm,
         condition=said.condition,

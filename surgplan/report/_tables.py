@@ -19,6 +19,7 @@ from surgplan.report._table import (
     table,
     verdict,
 )
+from surgplan.report._vessel_tables import function_rows, remnant_by_function, vessels_divided
 
 Facts = Mapping[str, Any]
 
@@ -34,7 +35,8 @@ STANDING_MARKS: dict[str, Mark] = {
 
 def plan_tables(plan: Facts) -> list[Table]:
     """Tumours, remnant, volumes and vessels of one plan."""
-    tables = [_tumours(plan), _remnant(plan), _volumes(plan), _structures_met(plan)]
+    tables = [_tumours(plan), _remnant(plan), _volumes(plan)]
+    tables += [remnant_by_function(plan), vessels_divided(plan), _structures_met(plan)]
     return [t for t in tables if t.rows]
 
 
@@ -49,9 +51,10 @@ def comparison(plans: list[Facts]) -> Table:
             ["tumours cleared", *(_cleared(p) for p in plans)],
             ["remnant of measured functional liver", *(percent(p["flr_percent"]) for p in plans)],
             *_standard_rows(plans),
-            ["functional remnant", *(ml(p["remnant_functional_ml"]) for p in plans)],
+            ["remnant without tumour", *(ml(p["remnant_functional_ml"]) for p in plans)],
             ["resected", *(ml(p["resected_ml"]) for p in plans)],
             ["area of the cut", *(area(p["cut_area_mm2"]) for p in plans)],
+            *function_rows(plans),
             *_vessel_rows(plans),
         ],
     )
