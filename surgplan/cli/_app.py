@@ -17,6 +17,7 @@ from surgplan.cli._outcome import Outcome
 from surgplan.cli._phantom import phantom
 from surgplan.cli._run import run
 from surgplan.cli._segment import segment
+from surgplan.cli._synthesize import synthesize
 from surgplan.cli._view import view
 
 _HELP = f"""From a CT or MR scan to a liver resection that has been rehearsed, checked and reported.
@@ -25,7 +26,7 @@ Start with `surgplan run SCAN CASE`. {surgplan.NOT_A_MEDICAL_DEVICE}"""
 
 Command = Callable[..., Outcome]
 
-COMMANDS: tuple[Command, ...] = (run, segment, mesh, evaluate, phantom, view, doctor)
+COMMANDS: tuple[Command, ...] = (run, segment, mesh, evaluate, phantom, synthesize, view, doctor)
 """Commands at the top, in the order of the help."""
 
 GROUPS: tuple[tuple[str, str, tuple[Command, ...]], ...] = (

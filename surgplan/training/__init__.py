@@ -5,16 +5,34 @@ The same config trains on a CPU or a GPU; every run can be stopped and resumed.
 
 from surgplan.training._bundle_out import write_bundle
 from surgplan.training._checkpoint import RunState
+from surgplan.training._generator_run import train_synthesis
+from surgplan.training._generator_settings import (
+    GeneratorTrainingSettings,
+    read_generator_settings,
+)
 from surgplan.training._loop import train
 from surgplan.training._run import train_segmentation
 from surgplan.training._settings import SourceSettings, TrainingSettings, read_training_settings
+from surgplan.training._volumes_out import (
+    DatasetSettings,
+    find_label_maps,
+    generate_volumes,
+    stream_volumes,
+)
 
 __all__ = [
+    "DatasetSettings",
+    "GeneratorTrainingSettings",
     "RunState",
     "SourceSettings",
     "TrainingSettings",
+    "find_label_maps",
+    "generate_volumes",
+    "read_generator_settings",
     "read_training_settings",
+    "stream_volumes",
     "train",
     "train_segmentation",
+    "train_synthesis",
     "write_bundle",
 ]

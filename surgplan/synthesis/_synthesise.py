@@ -1,0 +1,309 @@
+"""One synthetic scan with its exact labels and lesions."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from surgplan import NOT_A_MEDICAL_DEVICE, __version__
+from surgplan.errors import UsageError
+from surgplan.synthesis._body import Body, anatomy_of, phantom_body
+from surgplan.synthesis._brightness import MR_WEIGHTINGS, class_brightness
+from surgplan.synthesis._classes import class_index
+from surgplan.synthesis._individual import Person, PersonSettings, individual
+from surgplan.synthesis._lesion_insert import (
+    LesionRecord,
+    Neighbourhood,
+    contrast_of,
+    distances_mm,
+    insert_label,
+    layered_look,
+)
+from surgplan.synthesis._lesion_kinds import KINDS
+from surgplan.synthesis._lesion_place import LesionWish, PlacedLesion, Site, place_lesion
+from surgplan.synthesis._phase import PHASES
+from surgplan.synthesis._picture import Scanner, randomised_picture
+from surgplan.volume import LIVER, Geometry, LabelMap, Modality, Volume, resample_to
+
+METHODS = ("randomised",)
+
+_KIND_SHARES = {
+    "metastasis": 0.4, "hcc": 0.2, "cholangiocarcinoma": 0.1, "cyst": 0.12, "haemangioma": 0.1,
+    "ablation": 0.08,
+}  # fmt: skip
+_CONTACT_SHARES = {"avoid": 0.6, "abut": 0.25, "infiltrate": 0.15}
+
+
+@dataclass(frozen=True, kw_only=True)
+class VolumeSettings:
+    """What synthetic scans are like; None draws.
+
+    Attributes
+    ----------
+    modality
+        ``'CT'`` or ``'MR'``.
+    look
+        Contrast phase of a CT (`PHASES`), or weighting of an MR (`MR_WEIGHTINGS`).
+    person
+        Sex, size, liver volume, condition.
+    lesions
+        Lesions asked for one by one, or the most that are drawn (each number equally often).
+    spacing_mm
+        Voxel size in the slice plane, and across where `slice_mm` is None; 1 to 6 mm.
+    slice_mm
+        Distance and thickness of the slices, up to 10 mm.
+    bodies
+        How many phantoms the scans are made of; each is bent and sized anew for every scan.
+    exact_shape
+        Keep a given label map as it is instead of making individuals of it.
+    method
+        One of `METHODS`.
+    """
+
+    modality: Modality = "CT"
+    look: str | None = None
+    person: PersonSettings = field(default_factory=PersonSettings)
+    lesions: int | tuple[LesionWish, ...] = 4
+    spacing_mm: float = 3.0
+    slice_mm: float | None = None
+    bodies: int = 6
+    exact_shape: bool = False
+    method: str = "randomised"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.spacing_mm <= 6:
+            msg = f"`spacing_mm` must lie in 1..6, got {self.spacing_mm}"
+            raise UsageError(msg)
+        if self.slice_mm is not None and not self.spacing_mm <= self.slice_mm <= 10:
+            msg = f"`slice_mm` must lie in {self.spacing_mm}..10, got {self.slice_mm}"
+            raise UsageError(msg)
+        if self.method not in METHODS:
+            msg = f"`method` must be one of {', '.join(METHODS)}, got {self.method!r}"
+            raise UsageError(msg)
+        if isinstance(self.lesions, int) and not 0 <= self.lesions <= 20:
+            msg = f"`lesions` must be 0 to 20 or a tuple of LesionWish, got {self.lesions}"
+            raise UsageError(msg)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SyntheticVolume:
+    """A synthetic scan.
+
+    Attributes
+    ----------
+    image
+        int16, Hounsfield units or MR intensity; its identity begins with ``'synthetic'``.
+    label_map
+        Exact labels on the same grid.
+    lesions
+        What is known of each.
+    facts
+        Everything it was made from, as plain data.
+    """
+
+    image: Volume
+    label_map: LabelMap
+    lesions: tuple[LesionRecord, ...]
+    facts: dict[str, Any]
+
+
+def synthesise(
+    settings: VolumeSettings, *, seed: int, number: int = 0, body: Body | None = None
+) -> SyntheticVolume:
+    """Make a synthetic scan; depends on nothing but the arguments.
+
+    Parameters
+    ----------
+    settings
+        What it is like.
+    seed, number
+        Of a series of scans, and the place in it.
+    body
+        What it is made of; a phantom drawn among `VolumeSettings.bodies` by default.
+
+    Returns
+    -------
+    SyntheticVolume
+        Image and labels on one grid, LPS mm; lesions that found no place are left out and named in
+        ``facts["lesions_without_place"]``.
+    """
+    streams = [np.random.default_rng((seed, number, part)) for part in range(4)]
+    body = body or phantom_body(1000 * seed + int(streams[0].integers(settings.bodies)))
+    person = Person.draw(settings.person, streams[0])
+    grid = body.geometry.with_spacing((settings.spacing_mm,) * 3)
+    labels = individual(body, person, grid, streams[1], exact=settings.exact_shape)
+    placed, missing = _lesions(settings, labels, grid, streams[2])
+    return _finish(settings, _Scene(labels, grid, person, body.source), placed, missing, streams)
+
+
+@dataclass(frozen=True)
+class _Scene:
+    labels: npt.NDArray[np.uint8]
+    grid: Geometry
+    person: Person
+    source: str
+
+
+def _finish(
+    settings: VolumeSettings,
+    scene: _Scene,
+    placed: list[PlacedLesion],
+    missing: list[LesionWish],
+    streams: list[np.random.Generator],
+) -> SyntheticVolume:
+    rng = streams[3]
+    looks = PHASES if settings.modality == "CT" else MR_WEIGHTINGS
+    look = str(rng.choice(looks))
+    look = settings.look or look
+    means = class_brightness(settings.modality, look, scene.person, rng)
+    scanner = Scanner.draw(settings.modality, rng)
+    generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+    labels, nears = _labelled(scene.labels, placed, scene.grid)
+    index = class_index(torch.from_numpy(labels))
+    ideal = means[index.numpy()]
+    for lesion, near, inside in nears:
+        change = _change(lesion, near, look, float(means[LIVER.label]), rng)
+        ideal[near.box][inside] += change[inside]
+    picture = randomised_picture(
+        torch.from_numpy(ideal), index, scene.person, scanner, generator
+    ).numpy()
+    label_map = anatomy_of(labels, scene.grid)
+    records = tuple(
+        _record(number, lesion, near, inside, picture, label_map)
+        for number, (lesion, near, inside) in enumerate(nears, start=1)
+    )
+    facts = {
+        "synthetic": True,
+        "notice": NOT_A_MEDICAL_DEVICE,
+        "surgplan": __version__,
+        "method": settings.method,
+        "modality": settings.modality,
+        "look": look,
+        "body": scene.source,
+        "person": asdict(scene.person),
+        "scanner": asdict(scanner),
+        "liver_ml": round(
+            float(label_map.whole_liver().sum()) * scene.grid.voxel_volume_mm3 / 1000, 1
+        ),
+        "lesions_without_place": [asdict(w) for w in missing],
+    }
+    return _sliced(settings, picture, label_map, records, facts)
+
+
+def _lesions(
+    settings: VolumeSettings,
+    labels: npt.NDArray[np.uint8],
+    grid: Geometry,
+    rng: np.random.Generator,
+) -> tuple[list[PlacedLesion], list[LesionWish]]:
+    """Lesions with places, the largest first, and those that found none."""
+    wishes = settings.lesions
+    if isinstance(wishes, int):
+        wishes = tuple(draw_wish(rng) for _ in range(int(rng.integers(0, wishes + 1))))
+    if not wishes:
+        return [], []
+    site = Site(anatomy_of(labels, grid))
+    placed: list[PlacedLesion] = []
+    missing: list[LesionWish] = []
+    for wish in sorted(wishes, key=lambda w: -w.diameter_mm):
+        found = place_lesion(wish, site, placed, rng)
+        if found is None:
+            missing.append(wish)
+        else:
+            placed.append(found)
+    return placed, missing
+
+
+def draw_wish(rng: np.random.Generator) -> LesionWish:
+    """A lesion of a seeded kind, contact and lognormal diameter (median 20 mm, 6 to 80)."""
+    kind = str(rng.choice(list(KINDS), p=[_KIND_SHARES[k] for k in KINDS]))
+    contact = str(rng.choice(list(_CONTACT_SHARES), p=list(_CONTACT_SHARES.values())))
+    diameter = float(np.clip(20 * np.exp(rng.normal(0, 0.55)), 6, 80))
+    if kind in ("cyst", "ablation", "haemangioma") and contact == "infiltrate":
+        contact = "abut"  # these grow into no vessel
+    return LesionWish(kind=kind, diameter_mm=round(diameter, 1), contact=contact)
+
+
+def _labelled(
+    labels: npt.NDArray[np.uint8], placed: list[PlacedLesion], grid: Geometry
+) -> tuple[npt.NDArray[np.uint8], list[tuple[PlacedLesion, Neighbourhood, npt.NDArray[np.bool_]]]]:
+    """Labels with every lesion in them, and which voxels of its box each lesion fills."""
+    labels = labels.copy()
+    nears = []
+    for lesion in placed:
+        near = Neighbourhood.of(lesion, grid)
+        if near is not None:
+            labels[near.box], inside = insert_label(labels, lesion, near)
+            nears.append((lesion, near, inside))
+    return labels, nears
+
+
+def _change(
+    lesion: PlacedLesion, near: Neighbourhood, look: str, liver: float, rng: np.random.Generator
+) -> npt.NDArray[np.float32]:
+    """Difference to parenchyma over the box, in the units of the image."""
+    kind = lesion.wish.look
+    change = layered_look(kind, near, lesion.shape.radius_mm, look, rng)
+    if look in MR_WEIGHTINGS:
+        return change * np.float32(liver / 100)
+    if kind.absolute_hu is not None:
+        change = np.full_like(change, kind.absolute_hu + rng.normal(0, 3) - liver)
+    return change
+
+
+def _record(
+    number: int,
+    lesion: PlacedLesion,
+    near: Neighbourhood,
+    inside: npt.NDArray[np.bool_],
+    picture: npt.NDArray[np.float32],
+    label_map: LabelMap,
+) -> LesionRecord:
+    grid = label_map.geometry
+    contrast, cnr = contrast_of(picture[near.box], label_map.array[near.box], inside, grid)
+    wish, segment = lesion.wish, lesion.wish.look.segment
+    x, y, z = (round(float(v), 2) for v in lesion.centre_mm)
+    return LesionRecord(
+        number=number,
+        kind=wish.kind,
+        contact=wish.contact,
+        label=segment.label,
+        structure=segment.name,
+        centre_mm=(x, y, z),
+        volume_ml=round(lesion.shape.volume_ml, 3),
+        diameter_mm=round(2 * lesion.shape.radius_mm, 2),
+        longest_mm=round(lesion.shape.largest_diameter_mm, 2),
+        voxel_ml=round(float(inside.sum()) * grid.voxel_volume_mm3 / 1000, 3),
+        contrast=round(contrast, 1),
+        cnr=round(cnr, 2),
+        push_mm=round(lesion.push_mm, 2),
+        distance_mm=distances_mm(lesion, label_map),
+    )
+
+
+def _sliced(
+    settings: VolumeSettings,
+    picture: npt.NDArray[np.float32],
+    label_map: LabelMap,
+    lesions: tuple[LesionRecord, ...],
+    facts: dict[str, Any],
+) -> SyntheticVolume:
+    """The scan with its slices as thick as asked for, as whole numbers."""
+    name = f"synthetic {facts['look']} {settings.modality} of {facts['body']}"
+    image = Volume(
+        array=picture, geometry=label_map.geometry, modality=settings.modality, identity=name
+    )
+    if settings.slice_mm is not None and settings.slice_mm > settings.spacing_mm:
+        grid = label_map.geometry.with_spacing(
+            (settings.slice_mm, settings.spacing_mm, settings.spacing_mm)
+        )
+        image, label_map = resample_to(image, grid), resample_to(label_map, grid)
+    low = -1024 if settings.modality == "CT" else 0
+    whole = np.clip(np.rint(image.array), low, 3071).astype(np.int16)
+    return SyntheticVolume(
+        image=replace(image, array=whole), label_map=label_map, lesions=lesions, facts=facts
+    )

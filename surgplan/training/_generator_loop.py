@@ -1,0 +1,205 @@
+"""Training a generator: the autoencoder first, then the flow in its latent space."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+from surgplan.synthesis import (
+    GeneratorSettings,
+    build_autoencoder,
+    build_flow,
+    pack,
+    training_scheduler,
+    unpack,
+)
+from surgplan.training._checkpoint import STATE, RunState
+from surgplan.training._generator_samples import GeneratorSample, Scan, draw_generator_sample
+from surgplan.training._generator_settings import GeneratorTrainingSettings, StageSettings
+
+LOG_EVERY = 20
+SCALE_SAMPLES = 24
+_KL = 1e-5
+
+log = logging.getLogger(__name__)
+Loss = Callable[[torch.nn.Module, GeneratorSample, torch.Generator], torch.Tensor]
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Stage:
+    """What tells the training of the two networks apart.
+
+    Attributes
+    ----------
+    name
+        Folder of its checkpoint inside the run.
+    settings
+        Steps, patches and learning rate.
+    build
+        The fresh network.
+    loss
+        Of one sample.
+    seed_offset
+        Keeps the samples of the stages apart.
+    """
+
+    name: str
+    settings: StageSettings
+    build: Callable[[GeneratorSettings], torch.nn.Module]
+    loss: Loss
+    seed_offset: int
+
+
+def autoencoder_loss(
+    network: torch.nn.Module, sample: GeneratorSample, generator: torch.Generator
+) -> torch.Tensor:
+    """Absolute error of the remainder and of its differences, and a little KL divergence."""
+    device = next(network.parameters()).device
+    wanted = sample.remainder.to(device)
+    with torch.autocast(device.type, torch.bfloat16):
+        mu, sigma = network.encode(pack(wanted))  # type: ignore[operator]
+        noise = torch.randn(mu.shape, generator=generator).to(device)
+        made = network.decode(mu + sigma * noise)  # type: ignore[operator]
+    found = unpack(made.float())
+    loss = F.l1_loss(found, wanted)
+    for axis in range(3):
+        loss = loss + 0.3 * F.l1_loss(found.diff(dim=axis), wanted.diff(dim=axis))
+    mu, sigma = mu.float(), sigma.float()
+    divergence = 0.5 * (mu**2 + sigma**2 - (sigma**2).log() - 1).sum(dim=1).mean()
+    total: torch.Tensor = loss + _KL * divergence
+    return total
+
+
+def flow_loss(autoencoder: torch.nn.Module, settings: GeneratorSettings, scale: float) -> Loss:
+    """Squared error of the velocity (or noise) at a random time."""
+    scheduler = training_scheduler(settings)
+
+    def loss(
+        network: torch.nn.Module, sample: GeneratorSample, generator: torch.Generator
+    ) -> torch.Tensor:
+        device = next(network.parameters()).device
+        with torch.no_grad():
+            latent = scale * autoencoder.encode(pack(sample.remainder.to(device)))[0]  # type: ignore[operator]
+        noise = torch.randn(latent.shape, generator=generator).to(device)
+        time_step = torch.randint(0, 1000, (1,), generator=generator).to(device)
+        noisy = scheduler.add_noise(original_samples=latent, noise=noise, timesteps=time_step)
+        look = torch.tensor([sample.look], device=device)
+        given = torch.cat([noisy, sample.condition.to(device)], dim=1)
+        with torch.autocast(device.type, torch.bfloat16):
+            found = network(given, time_step, class_labels=look)
+        wanted = latent - noise if settings.sampler == "flow" else noise
+        return F.mse_loss(found.float(), wanted)
+
+    return loss
+
+
+def train_stage(
+    stage: Stage,
+    settings: GeneratorTrainingSettings,
+    scans: list[Scan],
+    run: Path,
+    *,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> RunState:
+    """Train one of the networks, or go on from its checkpoint in ``run``."""
+    folder = run / stage.name
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(settings.seed + stage.seed_offset)
+    network = stage.build(settings.network).to(device)
+    state = RunState(
+        network=network,
+        averaged=copy.deepcopy(network),
+        optimiser=torch.optim.AdamW(
+            network.parameters(), lr=stage.settings.learning_rate, weight_decay=1e-4
+        ),
+    )
+    if (folder / STATE).exists():
+        state.load(folder)
+        log.info("resumed %s at step %d", folder, state.step)
+    saved, total = time.monotonic(), 0.0
+    while state.step < stage.settings.steps:
+        total += _step(state, stage, settings, scans)
+        if state.step % LOG_EVERY == 0 or state.step == stage.settings.steps:
+            state.history.append({"step": state.step, "loss": round(total / LOG_EVERY, 4)})
+            total = 0.0
+            if progress:
+                words = f"{stage.name} {state.step}, loss {state.history[-1]['loss']:.3f}"
+                progress(state.step / stage.settings.steps, words)
+        if time.monotonic() - saved > 60 * settings.checkpoint_minutes:
+            state.save(folder)
+            saved = time.monotonic()
+    state.save(folder)
+    return state
+
+
+def _step(
+    state: RunState, stage: Stage, settings: GeneratorTrainingSettings, scans: list[Scan]
+) -> float:
+    seed = settings.seed + stage.seed_offset
+    sample = draw_generator_sample(
+        scans, stage.settings.patches, settings.spacing_mm, seed, state.step
+    )
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + state.step)
+    rate = stage.settings.learning_rate * (1 - state.step / stage.settings.steps) ** 0.9
+    for group in state.optimiser.param_groups:
+        group["lr"] = rate * min(1.0, (state.step + 1) / 20)
+    loss = stage.loss(state.network, sample, generator)
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
+    state.optimiser.step()
+    state.optimiser.zero_grad(set_to_none=True)
+    state.step += 1
+    decay = min(settings.average, state.step / (state.step + 10))
+    with torch.no_grad():
+        for mean, now in zip(state.averaged.parameters(), state.network.parameters(), strict=True):
+            mean.lerp_(now, 1 - decay)
+    return float(loss.detach())
+
+
+def autoencoder_stage(settings: GeneratorTrainingSettings) -> Stage:
+    """The first stage."""
+    return Stage(
+        name="autoencoder",
+        settings=settings.autoencoder,
+        build=build_autoencoder,
+        loss=autoencoder_loss,
+        seed_offset=0,
+    )
+
+
+def flow_stage(
+    settings: GeneratorTrainingSettings, autoencoder: torch.nn.Module, scale: float
+) -> Stage:
+    """The second stage, in the latent space of the first."""
+    return Stage(
+        name=settings.network.sampler,
+        settings=settings.flow,
+        build=build_flow,
+        loss=flow_loss(autoencoder, settings.network, scale),
+        seed_offset=1,
+    )
+
+
+def latent_scale(
+    autoencoder: torch.nn.Module, settings: GeneratorTrainingSettings, scans: list[Scan]
+) -> float:
+    """One over the spread of the latents of some samples, so that the flow sees unit spread."""
+    device = next(autoencoder.parameters()).device
+    spread = []
+    for index in range(SCALE_SAMPLES):
+        sample = draw_generator_sample(
+            scans, settings.flow.patches, settings.spacing_mm, settings.seed + 2, index
+        )
+        with torch.no_grad():
+            latent = autoencoder.encode(pack(sample.remainder.to(device)))[0]  # type: ignore[operator]
+        spread.append(float((latent**2).mean()))
+    return float((sum(spread) / len(spread)) ** -0.5)

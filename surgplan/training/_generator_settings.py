@@ -1,0 +1,154 @@
+"""What a generator's training is made of, read from a TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from surgplan.errors import InputRefusedError, NothingToDoError, UsageError
+from surgplan.synthesis import LOOKS, GeneratorSettings
+from surgplan.training._settings import SourceSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageSettings:
+    """One of the two networks.
+
+    Attributes
+    ----------
+    steps
+        Optimiser steps in all.
+    patches
+        Voxels per sample along (slice, row, column); one is drawn for each step.
+    learning_rate
+        At the start; falls to 0 as (1 - step / steps) ** 0.9.
+    """
+
+    steps: int
+    patches: tuple[tuple[int, int, int], ...] = ((48, 48, 48), (64, 64, 64))
+    learning_rate: float = 1e-3
+
+    def __post_init__(self) -> None:
+        patches = tuple(tuple(p) for p in self.patches)
+        if not patches or any(len(p) != 3 or any(n % 8 or n < 16 for n in p) for p in patches):
+            msg = f"`patches` must be triples of multiples of 8, 16 at least, got {self.patches}"
+            raise UsageError(msg)
+        object.__setattr__(self, "patches", patches)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorSource:
+    """A source of scans, and what they look like.
+
+    Attributes
+    ----------
+    source
+        Where they are; `SourceSettings.draw` and `lesions` play no part here.
+    look
+        One of `LOOKS`; None for phantoms, whose contrast phases come in turn.
+    """
+
+    source: SourceSettings
+    look: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.look is None and not self.source.phantom_seeds:
+            msg = f"source {self.source.name!r} needs a `look`, one of {', '.join(LOOKS)}"
+            raise InputRefusedError(msg)
+        if self.look is not None and self.look not in LOOKS:
+            msg = f"`look` must be one of {', '.join(LOOKS)}, got {self.look!r}"
+            raise InputRefusedError(msg)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorTrainingSettings:
+    """One run, reproducible from this alone and the data it names.
+
+    Attributes
+    ----------
+    name
+        Name of the model.
+    sources
+        What it learns from.
+    autoencoder, flow
+        The two stages, in this order.
+    spacing_mm
+        Of the samples; each is zoomed a little and told its own spacing.
+    average
+        Decay of the running average of weights, which is what gets shipped.
+    seed
+        The only source of chance.
+    threads
+        Torch threads; None leaves torch's choice.
+    checkpoint_minutes
+        How often the state is saved.
+    note
+        What else the model card should say of the run.
+    """
+
+    name: str
+    sources: tuple[GeneratorSource, ...]
+    autoencoder: StageSettings
+    flow: StageSettings
+    spacing_mm: float = 3.0
+    average: float = 0.995
+    seed: int = 0
+    threads: int | None = None
+    checkpoint_minutes: float = 3.0
+    note: str = ""
+    network: GeneratorSettings = field(default_factory=GeneratorSettings)
+
+    def __post_init__(self) -> None:
+        if not self.sources:
+            msg = f"training {self.name!r} needs one source at least"
+            raise NothingToDoError(msg)
+
+
+def read_generator_settings(path: Path) -> GeneratorTrainingSettings:
+    """The settings in a TOML file; unknown keys are refused.
+
+    Raises
+    ------
+    InputRefusedError
+        If the file is no TOML or has a key that means nothing.
+    """
+    try:
+        data = tomllib.loads(path.read_text())
+    except (OSError, ValueError) as e:
+        msg = f"cannot read the training config {path}: {e}"
+        raise InputRefusedError(msg) from e
+    tables = data.pop("table", {})
+    sources = [_source(raw, tables, path) for raw in data.pop("source", [])]
+    kinds = {"autoencoder": StageSettings, "flow": StageSettings, "network": GeneratorSettings}
+    parts = {
+        key: _build(kind, data.pop(key), f"{path}: {key}")
+        for key, kind in kinds.items()
+        if key in data
+    }
+    built: GeneratorTrainingSettings = _build(
+        GeneratorTrainingSettings, {**data, **parts, "sources": tuple(sources)}, str(path)
+    )
+    return built
+
+
+def _source(raw: dict[str, Any], tables: dict[str, Any], path: Path) -> GeneratorSource:
+    look = raw.pop("look", None)
+    if isinstance(raw.get("table"), str):
+        raw["table"] = tables[raw["table"]]
+    source: SourceSettings = _build(SourceSettings, raw, f"{path}: source")
+    return GeneratorSource(source=source, look=look)
+
+
+def _build(kind: type[Any], values: dict[str, Any], where: str) -> Any:
+    unknown = set(values) - {f.name for f in fields(kind)}
+    if unknown:
+        msg = f"{where} has unknown keys {sorted(unknown)}"
+        raise InputRefusedError(msg)
+    plain = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    try:
+        return kind(**plain)
+    except TypeError as e:
+        msg = f"{where}: {e}"
+        raise InputRefusedError(msg) from e

@@ -1,0 +1,276 @@
+"""Many synthetic scans as a data set in BIDS-like folders, resumable, the same for any workers.
+
+Layout::
+
+    OUT/dataset_description.json   GeneratedBy, licence, that all of it is synthetic
+        manifest.json              one row per scan: files with sha256, facts
+        preview.png
+        sub-synth0000/sub-synth0000_desc-synthetic_ct.nii.gz     or ..._mr.nii.gz
+                      sub-synth0000_desc-synthetic_dseg.nii.gz   exact labels
+                      lesions.json
+                      facts.json        written last: the scan is complete
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from surgplan import NOT_A_MEDICAL_DEVICE, __version__
+from surgplan.errors import InputRefusedError, LabelError, NothingToDoError, UsageError
+from surgplan.io import (
+    read_couinaud,
+    read_json,
+    read_label_map,
+    sha256_of,
+    write_json,
+    write_label_map,
+    write_volume,
+)
+from surgplan.synthesis import (
+    Body,
+    SyntheticVolume,
+    VolumeSettings,
+    around_liver,
+    body_of,
+    phantom_body,
+    synthesise,
+)
+from surgplan.training._preview import write_preview
+from surgplan.volume import SPLEEN, LabelMap
+
+MANIFEST = "manifest.json"
+FACTS = "facts.json"
+LESIONS = "lesions.json"
+PREVIEW = "preview.png"
+_PREVIEWED = 12
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetSettings:
+    """A data set of synthetic scans.
+
+    Attributes
+    ----------
+    count
+        How many scans.
+    seed
+        Scan ``n`` depends on this, ``n`` and the settings of the scans alone.
+    volumes
+        What the scans are like.
+    labels
+        Label maps to make bodies of, one after the other; none makes phantoms. A map of the liver
+        alone, or of its Couinaud segments, gets a phantom bent around it.
+    workers
+        Processes.
+    """
+
+    count: int
+    seed: int = 0
+    volumes: VolumeSettings = VolumeSettings()  # noqa: RUF009 - frozen
+    labels: tuple[Path, ...] = ()
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        if self.count < 1 or self.workers < 1 or self.seed < 0:
+            msg = f"`count` and `workers` must be 1 or more and `seed` 0 or more, got {self}"
+            raise UsageError(msg)
+
+    def identity(self) -> dict[str, Any]:
+        """What decides the voxels; not how many scans or by how many workers."""
+        return {
+            "surgplan": __version__,
+            "seed": self.seed,
+            "volumes": json.loads(json.dumps(asdict(self.volumes))),
+            "labels": [p.name for p in self.labels],
+        }
+
+
+def find_label_maps(path: Path) -> tuple[Path, ...]:
+    """The file, or all NIfTI and seg.nrrd files of a folder, by name.
+
+    Raises
+    ------
+    NothingToDoError
+        If there is none.
+    """
+    if path.is_file():
+        return (path,)
+    endings = (".nii.gz", ".nii", ".nrrd")
+    found = sorted(p for p in path.rglob("*") if p.name.lower().endswith(endings))
+    if not found:
+        msg = f"no label map in {path}: give a file, a folder of .nii.gz files, or 'phantom'"
+        raise NothingToDoError(msg)
+    return tuple(found)
+
+
+def generate_volumes(
+    settings: DatasetSettings, folder: Path, *, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Write a data set, or what is missing of it.
+
+    Parameters
+    ----------
+    settings
+        What to write.
+    folder
+        Where; scans that are complete there are kept.
+    progress
+        Called with the fraction done and a word.
+
+    Returns
+    -------
+    dict
+        The manifest.
+
+    Raises
+    ------
+    InputRefusedError
+        If the folder holds a data set of other settings.
+    OutputError
+        If the folder cannot be written.
+    """
+    _claim(settings, folder)
+    todo = [n for n in range(settings.count) if not (_scan(folder, n) / FACTS).exists()]
+    done = settings.count - len(todo)
+    for number in _written(settings, folder, todo):
+        done += 1
+        if progress:
+            progress(done / settings.count, f"scan {number}")
+    manifest = _manifest(settings, folder)
+    write_json(manifest, folder / MANIFEST)
+    shown = [folder / r["folder"] for r in manifest["scans"][:_PREVIEWED]]
+    write_preview(shown, folder / PREVIEW)
+    return manifest
+
+
+def stream_volumes(
+    settings: DatasetSettings, *, start: int = 0
+) -> Iterator[tuple[int, SyntheticVolume]]:
+    """The same scans one after the other in memory, for training; nothing is written."""
+    for number in range(start, settings.count):
+        yield number, _make(settings, number)
+
+
+def _claim(settings: DatasetSettings, folder: Path) -> None:
+    """Make the folder, or see that it holds the beginnings of the same data set."""
+    path = folder / "dataset_description.json"
+    if path.exists():
+        if read_json(path).get("SurgplanIdentity") != settings.identity():
+            msg = f"{folder} holds a data set of other settings or version; choose another folder"
+            raise InputRefusedError(msg)
+        return
+    write_json(
+        {
+            "Name": "surgplan synthetic scans",
+            "BIDSVersion": "1.10.0",
+            "DatasetType": "derivative",
+            "License": "CC0-1.0",
+            "Synthetic": True,
+            "Notice": NOT_A_MEDICAL_DEVICE,
+            "GeneratedBy": [{"Name": "surgplan synthesize", "Version": __version__}],
+            "SurgplanIdentity": settings.identity(),
+        },
+        path,
+    )
+
+
+def _written(settings: DatasetSettings, folder: Path, todo: list[int]) -> Iterator[int]:
+    """Write scans, one process or many; yields the numbers as they are done."""
+    if settings.workers == 1 or len(todo) < 2:
+        for number in todo:
+            yield _write(settings, folder, number)
+        return
+    context = get_context("spawn")  # torch's threads do not survive a fork
+    with ProcessPoolExecutor(
+        min(settings.workers, len(todo)), mp_context=context, initializer=_one_thread
+    ) as pool:
+        jobs = [pool.submit(_write, settings, folder, number) for number in todo]
+        for job in as_completed(jobs):
+            yield job.result()
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def _scan(folder: Path, number: int) -> Path:
+    return folder / f"sub-synth{number:04d}"
+
+
+def _write(settings: DatasetSettings, folder: Path, number: int) -> int:
+    """One scan; its facts are written last."""
+    made = _make(settings, number)
+    place = _scan(folder, number)
+    kind = made.image.modality.lower()
+    image = place / f"{place.name}_desc-synthetic_{kind}.nii.gz"
+    labels = place / f"{place.name}_desc-synthetic_dseg.nii.gz"
+    write_volume(made.image, image)
+    write_label_map(made.label_map, labels)
+    write_json(
+        {
+            "synthetic": True,
+            "notice": NOT_A_MEDICAL_DEVICE,
+            "unit": "HU" if kind == "ct" else "MR intensity",
+            "lesions": [lesion.to_dict() for lesion in made.lesions],
+        },
+        place / LESIONS,
+    )
+    files = {p.name: sha256_of(p) for p in (image, labels, place / LESIONS)}
+    write_json({**made.facts, "image": image.name, "labels": labels.name, "sha256": files},
+               place / FACTS)  # fmt: skip
+    return number
+
+
+def _make(settings: DatasetSettings, number: int) -> SyntheticVolume:
+    body = None
+    if settings.labels:
+        body = _body(settings.labels[number % len(settings.labels)], settings.seed)
+    return synthesise(settings.volumes, seed=settings.seed, number=number, body=body)
+
+
+@lru_cache(maxsize=2)
+def _body(path: Path, seed: int) -> Body:
+    """A body of a label file: of its own organs, or of a phantom around its liver."""
+    found = _read(path)
+    if found.find(SPLEEN.code) is not None and found.mask(SPLEEN).any():
+        return body_of(found, path.name)
+    return around_liver(phantom_body(1000 * seed), found, f"phantom around {path.name}")
+
+
+def _read(path: Path) -> LabelMap:
+    """Anatomy, or Couinaud segments where the folder or the file says so."""
+    if "couinaud" in str(path).lower():
+        return read_couinaud(path)
+    try:
+        return read_label_map(path)
+    except LabelError as error:
+        msg = f"{error} (a map of Couinaud segments needs 'couinaud' in its path)"
+        raise LabelError(msg) from error
+
+
+def _manifest(settings: DatasetSettings, folder: Path) -> dict[str, Any]:
+    rows = []
+    for number in range(settings.count):
+        place = _scan(folder, number)
+        facts = read_json(place / FACTS)
+        lesions = read_json(place / LESIONS)["lesions"]
+        rows.append({"folder": place.name, "lesions": len(lesions), **facts})
+    return {
+        "schema": 1,
+        "synthetic": True,
+        "notice": NOT_A_MEDICAL_DEVICE,
+        **settings.identity(),
+        "count": settings.count,
+        "scans": rows,
+    }
