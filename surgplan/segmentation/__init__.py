@@ -8,10 +8,16 @@ from surgplan.segmentation._bundle import (
     METADATA,
     WEIGHTS,
     ModelInfo,
+    Stage,
     find_model,
     load_network,
     read_model_info,
     shipped_models,
+)
+from surgplan.segmentation._couinaud import (
+    COUINAUD_MODEL,
+    LearnedCouinaud,
+    couinaud_from_shape,
 )
 from surgplan.segmentation._evaluate import (
     NSD_TOLERANCE_MM,
@@ -22,26 +28,37 @@ from surgplan.segmentation._evaluate import (
     score_masks,
 )
 from surgplan.segmentation._intensity import CT_WINDOW_HU, normalise, percentiles, scale
+from surgplan.segmentation._liver_frame import COUINAUD_CHANNELS, liver_frame, network_input
+from surgplan.segmentation._liver_view import LIVER_CHANNELS, liver_view
 from surgplan.segmentation._network import NetworkSettings, build_network
 from surgplan.segmentation._segment import Segmentation, SegmentSettings, segment
 
 __all__ = [
+    "COUINAUD_CHANNELS",
+    "COUINAUD_MODEL",
     "CT_WINDOW_HU",
     "DEFAULT_MODEL",
+    "LIVER_CHANNELS",
     "METADATA",
     "NSD_TOLERANCE_MM",
     "WEIGHTS",
     "WHOLE_LIVER",
     "Evaluation",
+    "LearnedCouinaud",
     "ModelInfo",
     "NetworkSettings",
     "SegmentSettings",
     "Segmentation",
+    "Stage",
     "StructureScore",
     "build_network",
+    "couinaud_from_shape",
     "evaluate",
     "find_model",
+    "liver_frame",
+    "liver_view",
     "load_network",
+    "network_input",
     "normalise",
     "percentiles",
     "read_model_info",

@@ -16,7 +16,7 @@ import json
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from safetensors import SafetensorError
@@ -28,6 +28,8 @@ from surgplan.segmentation._network import NetworkSettings, build_network
 WEIGHTS = Path("models/model.safetensors")
 METADATA = Path("configs/metadata.json")
 DEFAULT_MODEL = "abdomen-3mm"
+
+Stage = Literal["whole", "liver", "couinaud"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,11 @@ class ModelInfo:
         Voxels per pass along (slice, row, column).
     temperature
         Divides the scores before they become probabilities.
+    stage
+        `'whole'`: a scan is enough; `'liver'`: looks where a first network found the liver;
+        `'couinaud'`: parts a liver, given as masks in the grid of `liver_frame`.
+    refined_by
+        Name of the shipped model that looks once more inside the liver, or None.
     """
 
     name: str
@@ -61,6 +68,8 @@ class ModelInfo:
     spacing_mm: float
     window: tuple[int, int, int]
     temperature: float
+    stage: Stage = "whole"
+    refined_by: str | None = None
 
     def verify(self) -> None:
         """Raise `ModelIntegrityError` unless the weights have the stated checksum."""
@@ -124,10 +133,20 @@ def read_model_info(folder: Path) -> ModelInfo:
             spacing_mm=float(own["spacing_mm"]),
             window=(int(own["window"][0]), int(own["window"][1]), int(own["window"][2])),
             temperature=float(own["temperature"]),
+            stage=_stage(own.get("stage", "whole")),
+            refined_by=own.get("refined_by"),
         )
     except (OSError, KeyError, TypeError, ValueError, IndexError) as e:
         msg = f"bundle {folder} has no usable {METADATA}: {e!r}; retrain or reinstall it"
         raise ModelIntegrityError(msg) from e
+
+
+def _stage(word: str) -> Stage:
+    for known in get_args(Stage):
+        if word == known:
+            return known  # type: ignore[no-any-return]
+    msg = f"stage {word!r} is none of {get_args(Stage)}"
+    raise ValueError(msg)
 
 
 def load_network(info: ModelInfo) -> torch.nn.Module:

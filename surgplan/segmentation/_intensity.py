@@ -15,11 +15,12 @@ def normalise(image: torch.Tensor, modality: Modality) -> torch.Tensor:
     CT: Hounsfield units clipped to `CT_WINDOW_HU`. MR: the 1st to the 99th percentile of the
     voxels that are not background (0), clipped.
     """
-    if modality == "CT":
-        low, high = CT_WINDOW_HU
-    else:
-        low, high = percentiles(image[image != 0])
-    return scale(image.float(), low, high)
+    return scale(image.float(), *limits(image, modality))
+
+
+def limits(image: torch.Tensor, modality: Modality) -> tuple[float, float]:
+    """The values that `normalise` maps to -1 and to 1."""
+    return CT_WINDOW_HU if modality == "CT" else percentiles(image[image != 0])
 
 
 def scale(image: torch.Tensor, low: float, high: float) -> torch.Tensor:

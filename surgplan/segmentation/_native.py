@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from surgplan.segmentation._blocks import BLOCK, Interpolation, relevant_classes
 from surgplan.volume import Geometry
 
 STEPS = 256
@@ -19,12 +21,13 @@ def labels_on(
     target: Geometry,
     *,
     temperature: float,
+    out: tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]] | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
     """Most likely class and its probability per voxel of a finer grid with the same axes.
 
-    Scores are interpolated linearly, plane by plane, so that boundaries fall between the voxels of
-    the coarse grid and no full stack of soft maps is ever held.
+    Scores are interpolated linearly, block by block, so that boundaries fall between the voxels
+    of the coarse grid and no full stack of soft maps is ever held.
 
     Parameters
     ----------
@@ -34,6 +37,8 @@ def labels_on(
         Grids whose array axes are parallel and point the same way.
     temperature
         Scores are divided by this before they become probabilities.
+    out
+        Arrays to fill instead of new ones.
 
     Returns
     -------
@@ -42,27 +47,57 @@ def labels_on(
     confidence
         Same shape, float32 in 0..1, in steps of 1/256, so that it compresses on disk.
     """
+    between = Interpolation(axes=_interpolation(source, target))
+    labels, confidence = out or (
+        np.empty(target.shape, dtype=np.uint8),
+        np.empty(target.shape, dtype=np.float32),
+    )
+    for start in range(0, target.shape[0], BLOCK[0]):
+        stop = min(start + BLOCK[0], target.shape[0])
+        for box, around in between.blocks(start, stop):
+            near = logits[(slice(None), *around)]
+            labels[box], confidence[box] = _choice(near, between, box, around, temperature)
+        if progress:
+            progress(stop / target.shape[0])
+    return labels, confidence
+
+
+def _choice(
+    near: torch.Tensor,
+    between: Interpolation,
+    box: tuple[slice, ...],
+    around: list[slice],
+    temperature: float,
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Labels and confidence of one block; single numbers where one class alone can be there."""
+    classes = relevant_classes(near, temperature)
+    if len(classes) == 1:
+        return classes.numpy().astype(np.uint8), np.ones(1, dtype=np.float32)
+    scores = between.apply(near[classes], box, around)
+    best, index = scores.max(dim=0)
+    spread = torch.exp((scores - best) / temperature).sum(dim=0)
+    sure = torch.round(STEPS / spread) / STEPS
+    return classes.to(torch.uint8)[index].numpy(), sure.numpy()
+
+
+def scores_on(logits: torch.Tensor, source: Geometry, target: Geometry) -> torch.Tensor:
+    """Scores ``(classes, slice, row, column)`` interpolated linearly on a parallel grid."""
+    slices, rows, columns = _interpolation(source, target)
+    along_slices = torch.einsum("zs,nsrc->nzrc", slices, logits)
+    return torch.matmul(torch.matmul(rows, along_slices), columns.T)
+
+
+def _interpolation(
+    source: Geometry, target: Geometry
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """One matrix ``(fine, coarse)`` per axis."""
     start = source.to_index(target.to_lps((0, 0, 0)))
     end = source.to_index(target.to_lps(np.asarray(target.shape) - 1))
-    weights = [
+    slices, rows, columns = (
         _weights(n, a, b, m)
-        for n, a, b, m in zip(logits.shape[1:], start, end, target.shape, strict=True)
-    ]
-    labels = np.empty(target.shape, dtype=np.uint8)
-    confidence = np.empty(target.shape, dtype=np.float32)
-    rows, columns = weights[1], weights[2].T.contiguous()
-    # Rows and columns first for each coarse plane would hold too much; one fine plane at a time.
-    for k in range(target.shape[0]):
-        near = torch.nonzero(weights[0][k]).flatten()
-        plane = torch.einsum("n,cnrs->crs", weights[0][k][near], logits[:, near])
-        scores = torch.matmul(torch.matmul(rows, plane), columns)
-        best, index = scores.max(dim=0)
-        labels[k] = index.numpy().astype(np.uint8)
-        spread = torch.exp((scores - best) / temperature).sum(dim=0)
-        confidence[k] = (torch.round(STEPS / spread) / STEPS).numpy()
-        if progress and k % 8 == 0:
-            progress(k / target.shape[0])
-    return labels, confidence
+        for n, a, b, m in zip(source.shape, start, end, target.shape, strict=True)
+    )
+    return slices, rows, columns
 
 
 def _weights(coarse: int, start: float, end: float, fine: int) -> torch.Tensor:

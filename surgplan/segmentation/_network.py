@@ -20,14 +20,17 @@ class NetworkSettings:
         Output channels, background included.
     filters
         Channels per level; each level below the first halves the resolution.
+    channels
+        Input channels: 1, the image, or those of `liver_view`.
     """
 
     classes: int
     filters: tuple[int, ...] = (16, 32, 64, 96, 128)
+    channels: int = 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "filters", tuple(self.filters))
-        if self.classes < 2 or len(self.filters) < 2 or min(self.filters) < 1:
+        if self.classes < 2 or len(self.filters) < 2 or min(*self.filters, self.channels) < 1:
             msg = f"a network needs two classes and two levels at least, got {self}"
             raise ModelIntegrityError(msg)
 
@@ -42,13 +45,13 @@ class NetworkSettings:
 
 
 def build_network(settings: NetworkSettings) -> torch.nn.Module:
-    """The network with fresh weights: ``(batch, 1, s, r, c)`` to ``(batch, classes, s, r, c)``."""
+    """The network with fresh weights: ``(batch, channels, ...)`` to ``(batch, classes, ...)``."""
     from monai.networks.nets import DynUNet  # here: monai takes seconds to import
 
     levels = len(settings.filters)
     network: torch.nn.Module = DynUNet(
         spatial_dims=3,
-        in_channels=1,
+        in_channels=settings.channels,
         out_channels=settings.classes,
         kernel_size=[3] * levels,
         strides=[1] + [2] * (levels - 1),

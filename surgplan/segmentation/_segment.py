@@ -15,13 +15,18 @@ import torch
 from surgplan import __version__
 from surgplan.errors import ResourceLimitError, UsageError
 from surgplan.segmentation._bundle import ModelInfo, find_model, load_network
-from surgplan.segmentation._intensity import normalise
+from surgplan.segmentation._engine import Forward, start, start_on
+from surgplan.segmentation._intensity import limits, scale
 from surgplan.segmentation._native import labels_on
 from surgplan.segmentation._postprocess import forbid_fragments, without_specks
-from surgplan.segmentation._window import Forward, sliding_logits
-from surgplan.volume import ANATOMY, Geometry, LabelMap, Volume, reorient, resample_to
+from surgplan.segmentation._probe import fastest, timings_for
+from surgplan.segmentation._refine import FirstLook, refine
+from surgplan.segmentation._resample import resample_in_slabs
+from surgplan.segmentation._window import sliding_logits, window_count
+from surgplan.volume import ANATOMY, Geometry, LabelMap, Volume, reorient
 
 CANONICAL_AXES = "SPL"
+REFINING_WINDOWS = 12  # of a liver of usual size
 
 Progress = Callable[[float, str], None]
 
@@ -88,7 +93,8 @@ def segment(volume: Volume, *, settings: SegmentSettings | None = None) -> Segme
 
     The scan is turned to straight axes and resampled to the model's spacing; scores are brought
     back to the scan's own grid before labels are made, so that boundaries are finer than the
-    model's voxels.
+    model's voxels. A model that names another one to refine it has that one look once more, and
+    closer, where the liver was found.
 
     Raises
     ------
@@ -106,56 +112,75 @@ def segment(volume: Volume, *, settings: SegmentSettings | None = None) -> Segme
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     straight = reorient(volume, CANONICAL_AXES)
+    second = find_model(info.refined_by) if info.refined_by else None
     grid = straight.geometry.with_spacing((info.spacing_mm,) * 3)
     _check_memory(info, grid, volume, settings.max_memory_bytes)
-    settings.report(0.0, "loading model")
-    forward = _forward(info, settings.device)
-    settings.report(0.1, "segmenting")
-    image = normalise(torch.from_numpy(resample_to(straight, grid).array.copy()), volume.modality)
+    found = np.empty(volume.geometry.shape, dtype=np.uint8)
+    sure = np.empty(volume.geometry.shape, dtype=np.float32)
+    # Seen with straight axes, stored with those of the scan: no second copy of either.
+    labels, confidence = (_seen_as(a, volume.geometry, straight.geometry) for a in (found, sure))
     with torch.inference_mode():
-        logits = sliding_logits(
-            image,
-            forward,
-            window=info.window,
-            overlap=settings.overlap,
-            progress=lambda f: settings.report(0.1 + 0.5 * f, "segmenting"),
-        )
-        logits = forbid_fragments(logits, grid.spacing_mm)
-        labels, confidence = labels_on(
-            logits,
+        first = _first_look(straight, grid, info, settings)
+        labels_on(
+            first.logits,
             grid,
             straight.geometry,
             temperature=info.temperature,
-            progress=lambda f: settings.report(0.6 + 0.4 * f, "labelling"),
+            out=(labels, confidence),
+            progress=lambda f: settings.report(0.5 + 0.2 * f, "labelling"),
         )
-    labels = without_specks(labels, straight.geometry.voxel_volume_mm3 / 1000)
-    found = LabelMap(array=labels, geometry=straight.geometry, segments=ANATOMY)
-    sure = straight.with_array(confidence)
-    codes = volume.geometry.axis_codes
+        if second is not None:
+            settings.report(0.7, "looking inside the liver")
+            finer = refine(first, second, _forward(second, settings, windows=REFINING_WINDOWS))
+            if finer is not None:
+                box, labels[box], confidence[box] = finer
+    without_specks(labels, straight.geometry.voxel_volume_mm3 / 1000)
     settings.report(1.0, "segmented")
+    sure.flags.writeable = False
     return Segmentation(
-        label_map=LabelMap(
-            array=reorient(found, codes).array, geometry=volume.geometry, segments=ANATOMY
-        ),
-        confidence=reorient(sure, codes).array,
-        provenance=_provenance(info, settings),
+        label_map=LabelMap(array=found, geometry=volume.geometry, segments=ANATOMY),
+        confidence=sure,
+        provenance=_provenance(info, second, settings),
     )
 
 
-def _forward(info: ModelInfo, device: str) -> Forward:
-    try:
-        network = load_network(info).to(device)
-    except (RuntimeError, AssertionError) as e:
-        msg = f"device {device!r} cannot be used: {e}; use --device cpu"
-        raise UsageError(msg) from e
-    kind = torch.device(device).type
+def _first_look(
+    straight: Volume, grid: Geometry, info: ModelInfo, settings: SegmentSettings
+) -> FirstLook:
+    settings.report(0.0, "loading model")
+    windows = window_count(grid.shape, info.window, settings.overlap)
+    forward = _forward(info, settings, windows=windows)
+    settings.report(0.1, "segmenting")
+    image = torch.from_numpy(resample_in_slabs(straight, grid))
+    seen = limits(image, straight.modality)
+    logits = sliding_logits(
+        scale(image, *seen)[None],
+        forward,
+        window=info.window,
+        overlap=settings.overlap,
+        progress=lambda f: settings.report(0.1 + 0.4 * f, "segmenting"),
+    )
+    return FirstLook(
+        scan=straight, limits=seen, logits=forbid_fragments(logits, grid.spacing_mm), grid=grid
+    )
 
-    def forward(batch: torch.Tensor) -> torch.Tensor:
-        with torch.autocast(kind, torch.bfloat16):
-            result: torch.Tensor = network(batch.to(device))
-        return result.float().cpu()
 
-    return forward
+def _forward(info: ModelInfo, settings: SegmentSettings, *, windows: int) -> Forward:
+    """The network on the device; on a processor, on the engine that is fastest there."""
+    network = load_network(info)
+    if settings.device != "cpu":
+        return start_on(network, settings.device)
+    shape = (1, info.network.channels, *info.window)
+    timings = timings_for(network, info.sha256, shape)
+    return start(network, fastest(timings, windows).engine, shape)
+
+
+def _seen_as(array: npt.NDArray[Any], own: Geometry, other: Geometry) -> npt.NDArray[Any]:
+    """A view of an array with the axes of another grid of the same voxels."""
+    turn = np.rint(np.linalg.solve(own.affine[:3, :3], other.affine[:3, :3])).astype(int)
+    order = np.abs(turn).argmax(axis=0)
+    steps = tuple(slice(None, None, int(turn[own_axis, n])) for n, own_axis in enumerate(order))
+    return array.transpose(order)[steps]
 
 
 def _check_memory(info: ModelInfo, grid: Geometry, volume: Volume, limit_bytes: int | None) -> None:
@@ -173,11 +198,14 @@ def _check_memory(info: ModelInfo, grid: Geometry, volume: Volume, limit_bytes: 
         raise ResourceLimitError(msg)
 
 
-def _provenance(info: ModelInfo, settings: SegmentSettings) -> dict[str, Any]:
+def _provenance(
+    info: ModelInfo, second: ModelInfo | None, settings: SegmentSettings
+) -> dict[str, Any]:
     return {
         "model": info.name,
         "model_version": info.version,
         "model_sha256": info.sha256,
+        "refined_by": second and {"model": second.name, "model_sha256": second.sha256},
         "surgplan": __version__,
         "torch": torch.__version__,
         "python": platform.python_version(),

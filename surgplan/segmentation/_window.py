@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-Forward = Callable[[torch.Tensor], torch.Tensor]
+from surgplan.segmentation._engine import Forward
 
 SIGMA_SCALE = 0.125
 LEAST_WEIGHT = 1e-3
@@ -27,10 +27,10 @@ def sliding_logits(
     Parameters
     ----------
     image
-        ``(slice, row, column)`` as the network sees it; padded with its least value where smaller
-        than the window.
+        ``(channels, slice, row, column)`` as the network sees it; where smaller than the window,
+        padded with its least value.
     forward
-        ``(1, 1, s, r, c)`` to ``(1, classes, s, r, c)``.
+        ``(1, channels, s, r, c)`` to ``(1, classes, s, r, c)``.
     window
         Voxels per pass.
     overlap
@@ -43,24 +43,24 @@ def sliding_logits(
     torch.Tensor
         ``(classes, slice, row, column)`` float32.
     """
-    pad = [max(0, w - n) for w, n in zip(window, image.shape, strict=True)]
+    pad = [max(0, w - n) for w, n in zip(window, image.shape[1:], strict=True)]
     before = [p // 2 for p in pad]
     flat = [x for b, p in zip(before[::-1], pad[::-1], strict=True) for x in (b, p - b)]
     padded = F.pad(image, flat, value=float(image.min()))
-    places = [_starts(n, w, overlap) for n, w in zip(padded.shape, window, strict=True)]
+    places = [_starts(n, w, overlap) for n, w in zip(padded.shape[1:], window, strict=True)]
     weight = _gaussian(window)
     total: torch.Tensor | None = None
     done, count = 0, len(places[0]) * len(places[1]) * len(places[2])
-    norm = torch.zeros(padded.shape)
+    norm = torch.zeros(padded.shape[1:])
     for z in places[0]:
         for y in places[1]:
             for x in places[2]:
                 box = (
                     slice(z, z + window[0]), slice(y, y + window[1]), slice(x, x + window[2])
                 )  # fmt: skip
-                scores = forward(padded[box][None, None])[0].float()
+                scores = forward(padded[(slice(None), *box)][None])[0].float()
                 if total is None:
-                    total = torch.zeros((scores.shape[0], *padded.shape))
+                    total = torch.zeros((scores.shape[0], *padded.shape[1:]))
                 total[(slice(None), *box)] += scores * weight
                 norm[box] += weight
                 done += 1
@@ -69,8 +69,14 @@ def sliding_logits(
     if total is None:
         msg = "no window fits"
         raise RuntimeError(msg)
-    inner = tuple(slice(b, b + n) for b, n in zip(before, image.shape, strict=True))
+    inner = tuple(slice(b, b + n) for b, n in zip(before, image.shape[1:], strict=True))
     return (total / norm)[(slice(None), *inner)]
+
+
+def window_count(shape: tuple[int, ...], window: tuple[int, int, int], overlap: float) -> int:
+    """How many windows a volume takes."""
+    sides = [len(_starts(max(n, w), w, overlap)) for n, w in zip(shape, window, strict=True)]
+    return sides[0] * sides[1] * sides[2]
 
 
 def _starts(size: int, window: int, overlap: float) -> list[int]:

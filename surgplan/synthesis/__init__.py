@@ -31,12 +31,13 @@ from surgplan.synthesis._generator import (
 )
 from surgplan.synthesis._individual import CONDITIONS, SEXES, PersonSettings
 from surgplan.synthesis._intensity import perturb_scan
-from surgplan.synthesis._lesion import LesionSettings, paint_lesions
+from surgplan.synthesis._lesion import LesionSettings, paint_lesions, paint_mass
 from surgplan.synthesis._lesion_insert import LesionRecord
 from surgplan.synthesis._lesion_kinds import CONTACTS, KINDS
 from surgplan.synthesis._lesion_place import LesionWish
 from surgplan.synthesis._noise import blur, smooth
 from surgplan.synthesis._phase import PHASES, phase_means_hu
+from surgplan.synthesis._surroundings import surround
 from surgplan.synthesis._synthesise import METHODS, SyntheticVolume, VolumeSettings, synthesise
 from surgplan.synthesis._tissue import UNLABELLED, unlabelled_tissue
 from surgplan.synthesis._warp import WarpSettings, sampling_grid, warp
@@ -79,12 +80,14 @@ __all__ = [
     "one_hot",
     "pack",
     "paint_lesions",
+    "paint_mass",
     "perturb_scan",
     "phantom_body",
     "phase_means_hu",
     "remainder",
     "sampling_grid",
     "smooth",
+    "surround",
     "synthesise",
     "training_scheduler",
     "unlabelled_tissue",

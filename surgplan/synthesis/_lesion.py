@@ -6,9 +6,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
-from surgplan.synthesis._noise import blur, smooth
-from surgplan.volume import LIVER, LIVER_CYST, LIVER_TUMOUR
+from surgplan.synthesis._noise import blur, smooth, white
+from surgplan.volume import (
+    HEPATIC_VEINS,
+    LIVER,
+    LIVER_CYST,
+    LIVER_TUMOUR,
+    PORTAL_VEIN,
+    VENA_CAVA,
+)
+
+_VEINS = (PORTAL_VEIN, HEPATIC_VEINS, VENA_CAVA)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +70,57 @@ def paint_lesions(
         radius = float(np.clip(radius, 3.0, 60.0)) / spacing_mm
         _paint(image, labels, centre, radius, settings, rng, generator)
     return image, labels
+
+
+def paint_mass(
+    image: torch.Tensor,
+    labels: torch.Tensor,
+    spacing_mm: float,
+    rng: np.random.Generator,
+    generator: torch.Generator,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Image and labels with a tumour-like mass that touches the liver from outside.
+
+    Its radius is 15-60 mm, it looks like parenchyma or like a tumour, and it counts as background.
+    Shapes ``(slice, row, column)``; a patch without liver comes back unchanged.
+    """
+    liver = labels == LIVER.label
+    if int(liver.sum()) < 200:
+        return image, labels
+    image, labels = image.clone(), labels.clone()
+    near = F.max_pool3d(liver[None, None].float(), 5, stride=1, padding=2)[0, 0] > 0
+    edge = (near & (labels == 0)).nonzero()
+    if len(edge) == 0:
+        return image, labels
+    radius = float(rng.uniform(15, 60)) / spacing_mm
+    away = rng.normal(0, 1, 3)
+    away *= rng.uniform(0.3, 0.9) * radius / float(np.linalg.norm(away))
+    touched = edge[int(rng.integers(len(edge)))].tolist()
+    centre = [
+        min(max(round(c + float(a)), 0), n - 1)
+        for c, a, n in zip(touched, away, image.shape, strict=True)
+    ]
+    reach = int(np.ceil(1.4 * radius))
+    box = tuple(
+        slice(max(0, c - reach), min(n, c + reach + 1))
+        for c, n in zip(centre, image.shape, strict=True)
+    )
+    inside = (_level(box, centre, radius, rng, generator) < 1) & ~_hepatic(labels[box])
+    if not bool(inside.any()):
+        return image, labels
+    shape = (inside.shape[0], inside.shape[1], inside.shape[2])
+    level_hu = float(image[liver].mean()) + float(rng.uniform(-60, 20))
+    look = level_hu + smooth(shape, 5, generator) * float(rng.uniform(0, 15))
+    look += white(shape, generator) * float(rng.uniform(3, 20))
+    weight = blur(inside.float(), (0.6, 0.6, 0.6)) * ~_hepatic(labels[box])
+    image[box] += weight * (look - image[box])
+    labels[box][inside] = 0
+    return image, labels
+
+
+def _hepatic(labels: torch.Tensor) -> torch.Tensor:
+    kept = torch.tensor([s.label for s in (LIVER, LIVER_TUMOUR, LIVER_CYST, *_VEINS)])
+    return torch.isin(labels, kept.to(labels.dtype))
 
 
 def _paint(  # noqa: PLR0913 - one lesion has a place, a size and a look

@@ -19,6 +19,15 @@ from surgplan.training._checkpoint import RunState
 from surgplan.training._settings import TrainingSettings
 from surgplan.volume import ANATOMY
 
+CHANNELS = {
+    "whole": {"0": "image"},
+    "liver": {"0": "image", "1": "difference to the parenchyma", "2": "whole liver"},
+}
+STAGES = {
+    "whole": "It sees the scan alone.",
+    "liver": "It looks where another network has found the liver: it sees the scan, its difference "
+    "to the parenchyma, and that liver.",
+}
 LICENCE = "Apache-2.0 for the code; the weights carry the terms of the data named in the card."
 
 
@@ -58,9 +67,10 @@ def _metadata(settings: TrainingSettings, sha256: str) -> dict[str, Any]:
         "network_data_format": {
             "inputs": {
                 "image": {
-                    "type": "image", "format": "hounsfield", "modality": "CT", "num_channels": 1,
+                    "type": "image", "format": "hounsfield", "modality": "CT",
+                    "num_channels": settings.network.channels,
                     "spatial_shape": shape, "dtype": "float32", "value_range": [-1, 1],
-                    "is_patch_data": True, "channel_def": {"0": "image"},
+                    "is_patch_data": True, "channel_def": CHANNELS[settings.stage],
                 }
             },
             "outputs": {
@@ -78,21 +88,25 @@ def _metadata(settings: TrainingSettings, sha256: str) -> dict[str, Any]:
             "spacing_mm": settings.spacing_mm,
             "window": shape,
             "temperature": 1.0,
+            "stage": settings.stage,
+            "refined_by": settings.refined_by,
         },
     }  # fmt: skip
 
 
 def _inference(settings: TrainingSettings) -> dict[str, Any]:
-    """The same network and preprocessing in MONAI's own words, for `monai.bundle`."""
+    """The same network and preprocessing in MONAI's own words, for `monai.bundle`.
+
+    What a network sees that looks inside the liver, `surgplan.segmentation.liver_view` makes.
+    """
     levels = len(settings.network.filters)
-    low, high = CT_WINDOW_HU
-    return {
+    words: dict[str, Any] = {
         "load_model": "$from safetensors.torch import load_model",
         "bundle_root": ".",
         "network_def": {
             "_target_": "monai.networks.nets.DynUNet",
             "spatial_dims": 3,
-            "in_channels": 1,
+            "in_channels": settings.network.channels,
             "out_channels": settings.network.classes,
             "kernel_size": [3] * levels,
             "strides": [1] + [2] * (levels - 1),
@@ -101,21 +115,7 @@ def _inference(settings: TrainingSettings) -> dict[str, Any]:
             "norm_name": ["INSTANCE", {"affine": True}],
             "act_name": ["leakyrelu", {"negative_slope": 0.01}],
         },
-        "load_weights": "$@load_model(@network_def, "
-        f"@bundle_root + '/{WEIGHTS.as_posix()}')",
-        "preprocessing": {
-            "_target_": "Compose",
-            "transforms": [
-                {"_target_": "LoadImaged", "keys": "image"},
-                {"_target_": "EnsureChannelFirstd", "keys": "image"},
-                {"_target_": "Orientationd", "keys": "image", "axcodes": "SPL", "labels": None},
-                {"_target_": "Spacingd", "keys": "image", "pixdim": [settings.spacing_mm] * 3},
-                {
-                    "_target_": "ScaleIntensityRanged", "keys": "image", "a_min": low,
-                    "a_max": high, "b_min": -1.0, "b_max": 1.0, "clip": True,
-                },
-            ],
-        },
+        "load_weights": f"$@load_model(@network_def, @bundle_root + '/{WEIGHTS.as_posix()}')",
         "inferer": {
             "_target_": "SlidingWindowInferer",
             "roi_size": list(settings.patch),
@@ -124,6 +124,26 @@ def _inference(settings: TrainingSettings) -> dict[str, Any]:
             "padding_mode": "constant",
             "cval": -1.0,
         },
+    }
+    if settings.stage == "whole":
+        words["preprocessing"] = _preprocessing(settings)
+    return words
+
+
+def _preprocessing(settings: TrainingSettings) -> dict[str, Any]:
+    low, high = CT_WINDOW_HU
+    return {
+        "_target_": "Compose",
+        "transforms": [
+            {"_target_": "LoadImaged", "keys": "image"},
+            {"_target_": "EnsureChannelFirstd", "keys": "image"},
+            {"_target_": "Orientationd", "keys": "image", "axcodes": "SPL", "labels": None},
+            {"_target_": "Spacingd", "keys": "image", "pixdim": [settings.spacing_mm] * 3},
+            {
+                "_target_": "ScaleIntensityRanged", "keys": "image", "a_min": low,
+                "a_max": high, "b_min": -1.0, "b_max": 1.0, "clip": True,
+            },
+        ],
     }  # fmt: skip
 
 
@@ -142,6 +162,7 @@ def _card(settings: TrainingSettings, state: RunState, sha256: str, parameters: 
 
 A U-Net (MONAI `DynUNet`, filters {list(settings.network.filters)}, {parameters / 1e6:.1f} million
 parameters) that finds {len(ANATOMY)} structures around the liver at {settings.spacing_mm:g} mm.
+{STAGES[settings.stage]}
 Weights: sha256 `{sha256}`, written {datetime.now(UTC):%Y-%m-%d} by surgplan {__version__} after
 {state.step} of {settings.steps} steps, seed {settings.seed}. {settings.note}
 

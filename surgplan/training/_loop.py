@@ -11,15 +11,17 @@ from pathlib import Path
 
 import torch
 
-from surgplan.segmentation import build_network
+from surgplan.segmentation import build_network, find_model, load_network
 from surgplan.training._checkpoint import STATE, RunState
 from surgplan.training._loss import grouped_loss
 from surgplan.training._samples import draw_sample
 from surgplan.training._settings import TrainingSettings
 from surgplan.training._sources import Source, load_sources
+from surgplan.training._start import start_from
 from surgplan.volume import ANATOMY
 
 LOG_EVERY = 20
+SHOWN = ("liver parenchyma", "liver tumour", "portal vein", "hepatic veins")
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +76,8 @@ def train(
 def _fresh_state(settings: TrainingSettings, device: str) -> RunState:
     torch.manual_seed(settings.seed)
     network = build_network(settings.network).to(device)
+    if settings.start is not None:
+        start_from(network, load_network(find_model(settings.start)))
     return RunState(
         network=network,
         averaged=copy.deepcopy(network),
@@ -92,7 +96,7 @@ def _step(
     for group in state.optimiser.param_groups:
         group["lr"] = rate
     with torch.autocast(torch.device(device).type, torch.bfloat16):
-        logits = state.network(sample.image[None, None].to(device))[0]
+        logits = state.network(sample.image[None].to(device))[0]
     emphasis = torch.tensor([1.0] + [settings.emphasis.get(s.name, 1.0) for s in ANATOMY])
     loss, dice = grouped_loss(
         logits,
@@ -128,5 +132,9 @@ def _summary(state: RunState, window: list[tuple[float, torch.Tensor]]) -> dict[
 
 def _words(state: RunState) -> str:
     row = state.history[-1]
-    shown = [f"{k} {row[k]}" for k in ("liver parenchyma", "liver tumour", "spleen") if k in row]
+    shown = [
+        f"{k} {row[k]}"
+        for k in ("liver parenchyma", "liver tumour", "portal vein", "hepatic veins")
+        if k in row
+    ]
     return f"step {row['step']} loss {row['loss']} Dice " + ", ".join(shown)

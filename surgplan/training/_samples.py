@@ -7,8 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from surgplan.segmentation import normalise, percentiles, scale
-from surgplan.synthesis import draw_image, paint_lesions, perturb_scan, sampling_grid, warp
+from surgplan.segmentation import liver_view, normalise, percentiles, scale
+from surgplan.synthesis import (
+    draw_image,
+    paint_lesions,
+    paint_mass,
+    perturb_scan,
+    sampling_grid,
+    surround,
+    warp,
+)
+from surgplan.training._found_liver import found_liver
 from surgplan.training._settings import TrainingSettings
 from surgplan.training._sources import Source
 
@@ -22,9 +31,9 @@ class Sample:
     Attributes
     ----------
     image
-        ``(slice, row, column)`` float32 in -1..1.
+        ``(channels, slice, row, column)`` float32 in -1..1.
     target
-        Same shape, int64, classes of the network.
+        ``(slice, row, column)`` int64, classes of the network.
     group
         For each class, the class that stands for it in the loss.
     """
@@ -40,11 +49,13 @@ def draw_sample(sources: list[Source], settings: TrainingSettings, index: int) -
     generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
     weights = np.array([s.weight for s in sources])
     source = sources[int(rng.choice(len(sources), p=weights / weights.sum()))]
-    grid = sampling_grid(settings.patch, _centre(source, rng), settings.warp, rng)
+    grid = sampling_grid(settings.patch, _centre(source, settings, rng), settings.warp, rng)
     target = warp(source.target.float(), grid, mode="nearest", outside=0)
     is_ct = source.modality == "CT"
     if source.image is None or rng.random() < source.settings.draw:
         tissue = warp(source.tissue.float(), grid, mode="nearest", outside=0)
+        if source.settings.cut_out:
+            tissue = surround(tissue, rng, generator)
         image, is_ct = draw_image(tissue, settings.draw, rng, generator)
     else:
         outside = AIR_HU if is_ct else float(source.image.min())
@@ -54,12 +65,21 @@ def draw_sample(sources: list[Source], settings: TrainingSettings, index: int) -
         image, target = paint_lesions(
             image, target, settings.lesion, settings.spacing_mm, rng, generator
         )
-    return Sample(image=_scaled(image, rng, is_ct=is_ct), target=target.long(), group=source.group)
+    if rng.random() < source.settings.masses:
+        image, target = paint_mass(image, target, settings.spacing_mm, rng, generator)
+    scaled = _scaled(image, rng, is_ct=is_ct)
+    if settings.stage == "liver":
+        view = liver_view(scaled, found_liver(target, settings.spacing_mm, rng, generator))
+    else:
+        view = scaled[None]
+    return Sample(image=view, target=target.long(), group=source.group)
 
 
-def _centre(source: Source, rng: np.random.Generator) -> tuple[float, float, float]:
-    """Mostly around a liver voxel, else anywhere."""
-    if len(source.liver) and rng.random() < 0.75:
+def _centre(
+    source: Source, settings: TrainingSettings, rng: np.random.Generator
+) -> tuple[float, float, float]:
+    """Around a liver voxel; where a whole scan is to be seen, sometimes anywhere."""
+    if len(source.liver) and (settings.stage == "liver" or rng.random() < 0.75):
         chosen = source.liver[int(rng.integers(len(source.liver)))] + rng.normal(0, 10, 3)
     else:
         chosen = rng.uniform(0.2, 0.8, 3) * source.target.shape

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from surgplan.errors import InputRefusedError, NothingToDoError, UsageError
-from surgplan.segmentation import NetworkSettings
+from surgplan.segmentation import LIVER_CHANNELS, NetworkSettings, Stage
 from surgplan.synthesis import DrawSettings, LesionSettings, WarpSettings
 from surgplan.volume import ANATOMY
 
@@ -39,6 +39,16 @@ class SourceSettings:
         How many of its samples are drawn from the labels instead of read from the scan.
     lesions
         How many of its samples get painted lesions.
+    masses
+        How many of its samples get a mass beside the liver that is not liver.
+    vessels
+        A second label map per label map, named alike but for this pattern's ``*``: what is not 0
+        in it is a liver vessel of either kind.
+    cut_out
+        The label maps show an organ and nothing around it; drawn images get random surroundings.
+    contrast_labels
+        Label dark lesions and bright vessels of the scan by their contrast to the parenchyma,
+        see `label_by_contrast`.
     table
         Structure name to the numbers it has in the label map; None where the numbers are ours.
     merge
@@ -56,6 +66,10 @@ class SourceSettings:
     weight: float = 1.0
     draw: float = 0.5
     lesions: float = 0.4
+    masses: float = 0.0
+    vessels: str | None = None
+    cut_out: bool = False
+    contrast_labels: bool = False
     table: Mapping[str, list[int]] | None = None
     merge: Mapping[str, str] = field(default_factory=dict)
     licence: str = ""
@@ -79,8 +93,14 @@ class TrainingSettings:
     ----------
     name
         Name of the model.
+    stage
+        ``'whole'``: a scan is enough; ``'liver'``: looks where a first network found the liver.
+    start
+        Name or folder of a model to start from; None starts from fresh weights.
     sources
         What it learns from.
+    refined_by
+        Name of the model that is to look once more inside the liver, for the bundle.
     steps
         Optimiser steps in all.
     patch
@@ -107,6 +127,9 @@ class TrainingSettings:
 
     name: str
     sources: tuple[SourceSettings, ...]
+    stage: Stage = "whole"
+    start: str | None = None
+    refined_by: str | None = None
     steps: int = 2400
     patch: tuple[int, int, int] = (80, 96, 96)
     spacing_mm: float = 3.0
@@ -134,6 +157,10 @@ class TrainingSettings:
         if unknown:
             msg = f"`emphasis` names unknown structures {sorted(unknown)}"
             raise InputRefusedError(msg)
+        channels = LIVER_CHANNELS if self.stage == "liver" else 1
+        if self.network.channels != channels:
+            msg = f"a network for stage {self.stage!r} has {channels} channels"
+            raise UsageError(msg)
         multiple = self.network.multiple
         if any(n % multiple for n in self.patch):
             msg = f"`patch` must be multiples of {multiple} for this network, got {self.patch}"
@@ -166,7 +193,9 @@ def read_training_settings(path: Path) -> TrainingSettings:
         if key in data
     }
     if "network" in data:
-        raw = {"classes": 1 + len(ANATOMY), **data.pop("network")}
+        liver = data.get("stage") == "liver"
+        channels = LIVER_CHANNELS if liver else 1
+        raw = {"classes": 1 + len(ANATOMY), "channels": channels, **data.pop("network")}
         parts["network"] = _build(NetworkSettings, raw, f"{path}: network")
     return _build(TrainingSettings, {**data, **parts, "sources": tuple(sources)}, str(path))
 

@@ -14,8 +14,18 @@ from surgplan.io import read_numbers, read_volume
 from surgplan.phantom import PHASES, PhantomSettings, make_phantom, render_ct, render_mr
 from surgplan.segmentation import normalise
 from surgplan.synthesis import unlabelled_tissue
+from surgplan.training._contrast_labels import label_by_contrast
 from surgplan.training._settings import SourceSettings
-from surgplan.volume import ANATOMY, LIVER, Geometry, Modality, Volume, reorient, resample_to
+from surgplan.volume import (
+    ANATOMY,
+    HEPATIC_VEINS,
+    LIVER,
+    Geometry,
+    Modality,
+    Volume,
+    reorient,
+    resample_to,
+)
 
 CANONICAL_AXES = "SPL"
 
@@ -70,6 +80,8 @@ def load_sources(settings: SourceSettings, folder: Path, spacing_mm: float) -> l
     else:
         many = "*" in settings.labels
         paths = sorted(folder.glob(settings.labels)) if many else [folder / settings.labels]
+        if many and settings.vessels is not None:
+            paths = [p for p in paths if _vessels_of(settings, folder, p).is_file()]
         found = [_load(settings, folder, path, spacing_mm) for path in paths]
     if not found:
         msg = f"source {settings.name!r}: no label map matches {folder / (settings.labels or '')}"
@@ -82,12 +94,25 @@ def _load(settings: SourceSettings, folder: Path, path: Path, spacing_mm: float)
     grid = _canonical_grid(geometry, spacing_mm)
     numbers = _nearest(numbers, geometry, grid)
     target = _to_target(numbers, settings)
+    if settings.vessels is not None:
+        veins, place = read_numbers(_vessels_of(settings, folder, path))
+        target[_nearest(veins, place, grid) > 0] = HEPATIC_VEINS.label
     tissue = numbers.astype(np.uint8) if settings.table is None else _own_numbers(numbers, target)
     scan = None
     if settings.image is not None:
         scan = read_volume(folder / settings.image, modality=_modality(settings))
         scan = resample_to(reorient(scan, CANONICAL_AXES), grid)
+        if settings.contrast_labels:
+            target = label_by_contrast(scan.array.astype(np.float32), target, spacing_mm)
+            tissue = np.where(target > 0, target, tissue)
     return _source(settings, target, tissue, scan)
+
+
+def _vessels_of(settings: SourceSettings, folder: Path, path: Path) -> Path:
+    """The vessel map that belongs to a label map: the same text in place of the star."""
+    before, after = str(folder / (settings.labels or "")).split("*")
+    stem = str(path)[len(before) : len(str(path)) - len(after)]
+    return folder / (settings.vessels or "").replace("*", stem)
 
 
 def _phantom(settings: SourceSettings, seed: int, spacing_mm: float) -> Source:

@@ -27,7 +27,7 @@ def test_windows_blend_as_in_monai(shape: tuple[int, int, int]) -> None:
     monai = SlidingWindowInferer(window, sw_batch_size=1, overlap=0.5, mode="gaussian")
     with torch.inference_mode():
         expected = monai(image[None, None], network)[0]
-        ours = sliding_logits(image, network, window=window, overlap=0.5)
+        ours = sliding_logits(image[None], network, window=window, overlap=0.5)
     assert torch.equal(ours.argmax(0), expected.argmax(0))
     torch.testing.assert_close(ours, expected, rtol=1e-3, atol=1e-4)
 
@@ -35,7 +35,7 @@ def test_windows_blend_as_in_monai(shape: tuple[int, int, int]) -> None:
 def test_a_volume_smaller_than_the_window_is_padded_and_cut_back() -> None:
     image = torch.rand((5, 7, 9), generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
-        scores = sliding_logits(image, small_network(), window=(16, 16, 16), overlap=0.5)
+        scores = sliding_logits(image[None], small_network(), window=(16, 16, 16), overlap=0.5)
     assert scores.shape == (4, 5, 7, 9)
     assert torch.isfinite(scores).all()
 

@@ -11,9 +11,11 @@ from surgplan.synthesis import (
     WarpSettings,
     draw_image,
     paint_lesions,
+    paint_mass,
     perturb_scan,
     phase_means_hu,
     sampling_grid,
+    surround,
     unlabelled_tissue,
     warp,
 )
@@ -128,3 +130,36 @@ def test_a_perturbed_scan_keeps_its_place_and_its_input() -> None:
 def test_unlabelled_tissue_is_told_by_hounsfield_unit() -> None:
     image = np.array([-900, -100, 0, 60, 150, 800], dtype=np.float32)
     assert unlabelled_tissue(image).tolist() == sorted(UNLABELLED)
+
+
+def test_a_mass_lies_beside_the_liver_and_leaves_it_as_it_was() -> None:
+    labels = liver_block()
+    labels[labels == 203] = 0
+    image = torch.where(labels > 0, 105.0, -80.0)
+    changed = 0
+    for seed in range(6):
+        out, after = paint_mass(image, labels, 3.0, *chance(seed))
+        liver = labels == LIVER.label
+        assert torch.equal(after == LIVER.label, liver)
+        assert torch.equal(out[liver], image[liver])
+        mass = (out != image) & (out > -20)
+        changed += bool(mass.sum() > 50)
+        assert (after[mass] == 0).all()
+    assert changed >= 5
+
+
+def test_a_patch_without_liver_gets_no_mass() -> None:
+    image, labels = torch.zeros(10, 10, 10), torch.zeros(10, 10, 10)
+    out, after = paint_mass(image, labels, 3.0, *chance(1))
+    assert torch.equal(out, image)
+    assert torch.equal(after, labels)
+
+
+def test_surroundings_fill_only_what_has_no_label() -> None:
+    labels = liver_block()
+    labels[labels == 203] = 0
+    filled = surround(labels, *chance(4))
+    assert torch.equal(filled == LIVER.label, labels == LIVER.label)
+    outside = filled[labels == 0].unique()
+    assert len(outside) >= 3
+    assert (outside > 0).all()

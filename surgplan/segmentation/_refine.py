@@ -1,0 +1,119 @@
+"""A second look inside the liver, at a finer spacing than the first network's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+
+from surgplan.segmentation._bundle import ModelInfo
+from surgplan.segmentation._engine import Forward
+from surgplan.segmentation._intensity import scale
+from surgplan.segmentation._liver_view import liver_view
+from surgplan.segmentation._native import labels_on, scores_on
+from surgplan.segmentation._postprocess import forbid_fragments
+from surgplan.segmentation._resample import resample_in_slabs
+from surgplan.segmentation._window import sliding_logits
+from surgplan.volume import (
+    ANATOMY,
+    Geometry,
+    LabelMap,
+    Volume,
+    box_of,
+    distance_outside_mm,
+)
+
+MARGIN_MM = 24.0
+SURE_MM = 10.0  # this far outside the found liver the second network alone decides
+OVERLAP = 0.3
+
+Box = tuple[slice, slice, slice]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FirstLook:
+    """What the first network saw and said.
+
+    Attributes
+    ----------
+    scan
+        With straight axes.
+    limits
+        The values of the scan that it saw as -1 and as 1.
+    logits
+        ``(classes, slice, row, column)``.
+    grid
+        Where the logits lie; axes parallel to the scan's.
+    """
+
+    scan: Volume
+    limits: tuple[float, float]
+    logits: torch.Tensor
+    grid: Geometry
+
+    def liver_on(self, grid: Geometry) -> npt.NDArray[np.bool_]:
+        """The whole liver on a parallel grid."""
+        labels, _ = labels_on(self.logits, self.grid, grid, temperature=1.0)
+        return LabelMap(array=labels, geometry=grid, segments=ANATOMY).whole_liver()
+
+
+def refine(
+    first: FirstLook, info: ModelInfo, forward: Forward
+) -> tuple[Box, npt.NDArray[np.uint8], npt.NDArray[np.float32]] | None:
+    """Labels and confidence of the liver and its neighbourhood; None where no liver was found.
+
+    Near the liver that was found first the second network decides, `MARGIN_MM` away the first
+    one, with a smooth passage between.
+
+    Parameters
+    ----------
+    first
+        The scan and the first network's scores.
+    info, forward
+        The second network.
+
+    Returns
+    -------
+    box
+        Slices of the scan.
+    labels, confidence
+        For the voxels of the box, as `labels_on` makes them.
+    """
+    box = _neighbourhood(first)
+    if box is None:
+        return None
+    start = (box[0].start, box[1].start, box[2].start)
+    window = first.scan.geometry.window(start, (box[0].stop, box[1].stop, box[2].stop))
+    fine = window.with_spacing((info.spacing_mm,) * 3)
+    image = torch.from_numpy(resample_in_slabs(first.scan, fine))
+    found = first.liver_on(fine)
+    view = liver_view(scale(image, *first.limits), torch.from_numpy(found.copy()))
+    second = F.log_softmax(sliding_logits(view, forward, window=info.window, overlap=OVERLAP), 0)
+    scores = F.log_softmax(scores_on(first.logits, first.grid, fine), dim=0)
+    scores = forbid_fragments(scores.lerp_(second, _share(found, fine)), fine.spacing_mm)
+    labels, confidence = labels_on(scores, fine, window, temperature=info.temperature)
+    return box, labels, confidence
+
+
+def _neighbourhood(first: FirstLook) -> Box | None:
+    found = first.liver_on(first.grid)
+    if not found.any():
+        return None
+    box = box_of(found, first.grid, margin_mm=MARGIN_MM)
+    faces = [[s.start - 0.5 for s in box], [s.stop - 0.5 for s in box]]
+    low, high = first.scan.geometry.to_index(first.grid.to_lps(faces))
+    start = np.maximum(0, np.ceil(low)).astype(int)
+    stop = np.minimum(first.scan.geometry.shape, np.floor(high) + 1).astype(int)
+    a, b, c = (slice(int(x), int(y)) for x, y in zip(start, stop, strict=True))
+    return a, b, c
+
+
+def _share(found: npt.NDArray[np.bool_], grid: Geometry) -> torch.Tensor:
+    """1 within `SURE_MM` of the liver, falling to 0 at `MARGIN_MM`."""
+    if not found.any():
+        return torch.zeros(found.shape)
+    away = distance_outside_mm(found, grid)
+    return torch.from_numpy((MARGIN_MM - away) / (MARGIN_MM - SURE_MM)).clamp(0, 1).float()
