@@ -28,6 +28,7 @@ from surgplan.volume._grids import crop, reorient, resample_to
 from surgplan.volume._label_map import LabelMap, label_map_from_masks
 from surgplan.volume._morphology import box_of, close_mm, distance_outside_mm
 from surgplan.volume._segment import Code, Segment
+from surgplan.volume._strokes import grow_strokes
 from surgplan.volume._volume import HOUNSFIELD_AIR, Modality, Volume
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "close_mm",
     "crop",
     "distance_outside_mm",
+    "grow_strokes",
     "label_map_from_masks",
     "reorient",
     "resample_to",
