@@ -79,7 +79,8 @@ def labels_layer(label_map: LabelMap) -> LayerData:
     settings = {
         "name": "structures",
         "colormap": label_colours({s.label: (*s.colour, 255) for s in segments}),
-        "opacity": 0.45,
+        "opacity": 0.9,
+        "contour": 1,
         "features": {
             "index": [0, *(s.label for s in segments)],
             "structure": ["background", *(s.name for s in segments)],

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_surgplan._cross import Cross
+from napari_surgplan._eyes import ROLE, SCAN, STRUCTURES, SURFACE, UNSURE, Eyes
 from napari_surgplan._layers import (
+    LIVER_OPACITY,
     confidence_layer,
     image_layer,
     label_colours,
@@ -16,14 +19,26 @@ from napari_surgplan._layers import (
     to_world,
 )
 from surgplan.mesh import Surface
-from surgplan.volume import LIVER, LIVER_TUMOUR, Segment
+from surgplan.volume import (
+    ARTERIES,
+    BILIARY,
+    HEPATIC_VEINS,
+    LIVER,
+    LIVER_CYST,
+    LIVER_TUMOUR,
+    PORTAL_VEIN,
+    VENA_CAVA,
+    Segment,
+)
 
 if TYPE_CHECKING:
     from napari_surgplan._session import Session
 
-SCAN, STRUCTURES, UNSURE, SURFACE = "scan", "structures", "unsure", "surface"
-ROLE = "surgplan_role"
-"""Key in a layer's metadata: which of the above it is."""
+
+SHOWN_FIRST = (
+    LIVER, LIVER_TUMOUR, LIVER_CYST, PORTAL_VEIN, HEPATIC_VEINS, VENA_CAVA, ARTERIES, BILIARY,
+)  # fmt: skip
+"""What a liver surgeon looks at; other organs would stand before it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,12 +74,13 @@ class Shown:
     def __init__(self, session: Session, viewer: Any) -> None:
         self.session = session
         self.viewer = viewer
+        self.eyes = Eyes(viewer)
+        self.cross = Cross(session, viewer)
         self._looks: dict[int, Look] = {}
         self._surfaces: dict[int, tuple[Surface, Any]] = {}
         self._painted: Any = None
         session.scan_changed.connect(self._show_scan)
         session.labels_changed.connect(self._show_labels)
-        viewer.dims.events.ndisplay.connect(self._show_looks)
 
     def layer(self, role: str) -> Any:
         """The layer of this role, None if there is none (any more)."""
@@ -77,7 +93,11 @@ class Shown:
 
     def look(self, segment: Segment) -> Look:
         """How a structure is shown."""
-        standard = Look(colour=segment.colour, opacity=0.45 if segment.code == LIVER.code else 1.0)
+        standard = Look(
+            visible=segment.code in {s.code for s in SHOWN_FIRST},
+            colour=segment.colour,
+            opacity=LIVER_OPACITY if segment.code == LIVER.code else 1.0,
+        )
         return self._looks.get(segment.label, standard)
 
     def set_look(self, segment: Segment, **changes: Any) -> None:
@@ -93,7 +113,7 @@ class Shown:
         """Show or hide where the model was unsure."""
         layer = self.layer(UNSURE)
         if layer is not None:
-            layer.visible = visible
+            self.eyes.set_open(layer, is_open=visible)
 
     def _show_scan(self) -> None:
         volume = self.session.volume
@@ -117,9 +137,9 @@ class Shown:
         first = layer is None
         data, settings, kind = labels_layer(label_map)
         if first:
-            self._add((data, settings, kind), STRUCTURES, at=1)
+            self._add((np.array(data), settings, kind), STRUCTURES, at=1)
         elif self._painted is not label_map:
-            layer.data = data
+            layer.data = np.array(data)  # its own: a brush writes into it
         self._painted = label_map
         self._show_unsure()
         self._show_surfaces()
@@ -140,7 +160,7 @@ class Shown:
     def _show_unsure(self) -> None:
         label_map, confidence = self.session.label_map, self.session.confidence
         old = self.layer(UNSURE)
-        visible = old.visible if old is not None else False
+        visible = old is not None and self.eyes.is_open(old)
         if old is not None:
             self.viewer.layers.remove(old)
         if label_map is not None and confidence is not None:
@@ -166,23 +186,20 @@ class Shown:
             self.viewer.layers.remove(layer)
 
     def _show_looks(self) -> None:
-        """Colours, eyes and opacities; surfaces belong to the 3D view, voxels to slices."""
+        """Colours, eyes and opacities."""
         label_map = self.session.label_map
         if label_map is None:
             return
-        solid = self.viewer.dims.ndisplay == 3
         layer = self.layer(STRUCTURES)
         if layer is not None:
             looks = {s.label: self.look(s) for s in label_map.segments}
             layer.colormap = label_colours(
                 {n: (*k.colour, 255 if k.visible else 0) for n, k in looks.items()}
             )
-            layer.visible = not solid
         for surface, layer in self._surfaces.values():
             look = self.look(surface.segment)
             layer.opacity = look.opacity
-            layer.metadata["surgplan_eye"] = look.visible
-            layer.visible = look.visible and solid
+            self.eyes.set_open(layer, is_open=look.visible)
 
     def _add(self, content: tuple[Any, dict[str, Any], str], role: str, at: int = -1) -> Any:
         data, settings, kind = content

@@ -24,7 +24,7 @@ from napari.layers import Layer
 from scipy import ndimage
 
 from napari_surgplan import case_layers
-from napari_surgplan._window import directions, dress, look_at
+from napari_surgplan._dress import directions, dress
 
 needs_screen = pytest.mark.skipif(
     sys.platform.startswith("linux") and not os.environ.get("DISPLAY"),

@@ -1,0 +1,93 @@
+"""Which layers are wanted, apart from whether the view at hand can show them.
+
+Slices show voxels, the 3D view shows surfaces; a structure that was hidden stays hidden in both.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from psygnal import Signal
+
+ROLE = "surgplan_role"
+"""Key in a layer's metadata: what it shows. Layers without one belong to others."""
+SCAN, STRUCTURES, UNSURE, SURFACE, CROSS = "scan", "structures", "unsure", "surface", "cross"
+CUT, LINE, HANDLES, SPECIMEN_TINT = "cut", "cut line", "handles", "specimen"
+PART = "part"
+ONLY_FLAT = (SCAN, STRUCTURES, UNSURE, LINE, SPECIMEN_TINT)
+ONLY_SOLID = (SURFACE, CUT, PART)
+
+
+def role_of(layer: Any) -> str | None:
+    """What a layer shows, None for a layer of others."""
+    role: str | None = layer.metadata.get(ROLE)
+    return role
+
+
+def fits(layer: Any, ndisplay: int) -> bool:
+    """Whether a view of two or three dimensions shows such a layer."""
+    role = role_of(layer)
+    return not (role in ONLY_SOLID if ndisplay == 2 else role in ONLY_FLAT)
+
+
+class Eyes:
+    """Remembers the eye of every layer, while views turn from slices to 3D and back.
+
+    Parameters
+    ----------
+    viewer
+        A napari viewer or a `ViewerModel`.
+
+    Attributes
+    ----------
+    changed
+        With the layer whose eye was opened or closed.
+    """
+
+    changed = Signal(object)
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+        self._closed: set[Any] = set()
+        self._turning = False
+        viewer.layers.events.inserted.connect(lambda event: self._meet(event.value))
+        viewer.layers.events.removed.connect(lambda event: self._closed.discard(event.value))
+        viewer.dims.events.ndisplay.connect(self._turn)
+        for layer in viewer.layers:
+            self._meet(layer)
+
+    def is_open(self, layer: Any) -> bool:
+        """Whether the layer is wanted, be it shown in the main view or not."""
+        return layer not in self._closed
+
+    def set_open(self, layer: Any, *, is_open: bool) -> None:
+        """Want a layer, or do not."""
+        if self.is_open(layer) != is_open:
+            (self._closed.discard if is_open else self._closed.add)(layer)
+            self.changed.emit(layer)
+        self._apply(layer)
+
+    def _meet(self, layer: Any) -> None:
+        if not layer.visible:
+            self._closed.add(layer)
+        self._apply(layer)
+        layer.events.visible.connect(lambda: self._clicked(layer))
+
+    def _clicked(self, layer: Any) -> None:
+        if self._turning:
+            return
+        if fits(layer, self._viewer.dims.ndisplay):
+            self.set_open(layer, is_open=layer.visible)
+        else:
+            self._apply(layer)
+
+    def _turn(self) -> None:
+        for layer in self._viewer.layers:
+            self._apply(layer)
+
+    def _apply(self, layer: Any) -> None:
+        before, self._turning = self._turning, True
+        try:
+            layer.visible = self.is_open(layer) and fits(layer, self._viewer.dims.ndisplay)
+        finally:
+            self._turning = before

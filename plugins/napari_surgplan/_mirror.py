@@ -1,0 +1,129 @@
+"""A second view of the same layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from napari.experimental import link_layers, unlink_layers
+from napari.layers import Labels, Layer
+
+from napari_surgplan._eyes import Eyes, fits
+
+
+class Mirror:
+    """Shows the layers of one viewer in another, sharing their voxels; edits work both ways.
+
+    Parameters
+    ----------
+    viewer
+        The viewer with the layers.
+    eyes
+        Which of them are wanted.
+    pane
+        The other one.
+    """
+
+    def __init__(self, viewer: Any, eyes: Eyes, pane: Any) -> None:
+        self.viewer = viewer
+        self.eyes = eyes
+        self.pane = pane
+        self._copies: dict[Layer, Layer] = {}
+        self._busy = False
+        self._connections: list[tuple[Any, Callable[..., None]]] = []
+        events = viewer.layers.events
+        self._connect(events.inserted, lambda event: self._add(event.value))
+        self._connect(events.removed, lambda event: self._remove(event.value))
+        self._connect(events.reordered, self._sort)
+        self._connect(viewer.layers.selection.events.active, self._select)
+        self._connect(eyes.changed, self._show)
+        self._connect(pane.dims.events.ndisplay, self._show_all)
+        for layer in viewer.layers:
+            self._add(layer)
+
+    def copy_of(self, layer: Layer) -> Layer:
+        """The layer in the pane that shows a layer of the viewer."""
+        return self._copies[layer]
+
+    def close(self) -> None:
+        """Let go of the viewer."""
+        for emitter, slot in self._connections:
+            emitter.disconnect(slot)
+        self._connections.clear()
+        for layer in list(self._copies):
+            self._remove(layer)
+
+    def _connect(self, emitter: Any, slot: Callable[..., None]) -> None:
+        emitter.connect(slot)
+        self._connections.append((emitter, slot))
+
+    def _add(self, layer: Layer) -> None:
+        content, settings, kind = layer.as_layer_data_tuple()
+        copy = Layer.create(content, dict(settings), kind)
+        copy.visible = self.eyes.is_open(layer) and fits(layer, self.pane.dims.ndisplay)
+        self._copies[layer] = copy
+        self.pane.layers.append(copy)
+        link_layers([layer, copy])
+        own = ["visible", "colormap"] if isinstance(layer, Labels) else ["visible"]
+        unlink_layers([layer, copy], own)  # napari cannot compare the colours of labels
+        self._follow(layer, copy)
+        self._follow(copy, layer)
+        self._sort()
+
+    def _follow(self, source: Layer, target: Layer) -> None:
+        """What is set, dragged or painted in one is seen in the other."""
+
+        def data() -> None:
+            if self._busy or not self._alive(source, target):
+                return
+            self._busy = True
+            try:
+                target.data = source.data
+            finally:
+                self._busy = False
+
+        def mode() -> None:
+            if self._alive(source, target) and target.mode != source.mode:
+                target.mode = source.mode
+
+        def colours() -> None:
+            if not self._busy and self._alive(source, target):
+                self._busy = True
+                try:
+                    target.colormap = source.colormap
+                finally:
+                    self._busy = False
+
+        source.events.data.connect(data)
+        source.events.mode.connect(mode)
+        if isinstance(source, Labels):
+            source.events.paint.connect(target.refresh)
+            source.events.colormap.connect(colours)
+
+    def _alive(self, *pair: Layer) -> bool:
+        return any(x in self._copies for x in pair)
+
+    def _remove(self, layer: Layer) -> None:
+        copy = self._copies.pop(layer, None)
+        if copy is not None:
+            unlink_layers([layer, copy])
+            self.pane.layers.remove(copy)
+
+    def _sort(self) -> None:
+        wanted = [self._copies[x] for x in self.viewer.layers if x in self._copies]
+        for place, copy in enumerate(wanted):
+            now = self.pane.layers.index(copy)
+            if now != place:
+                self.pane.layers.move(now, place)
+
+    def _select(self) -> None:
+        self.pane.layers.selection.active = self._copies.get(self.viewer.layers.selection.active)
+
+    def _show(self, layer: Layer) -> None:
+        if layer in self._copies:
+            copy = self._copies[layer]
+            copy.visible = self.eyes.is_open(layer) and fits(layer, self.pane.dims.ndisplay)
+
+    def _show_all(self) -> None:
+        for layer in self._copies:
+            self._show(layer)

@@ -1,0 +1,123 @@
+"""Axial, coronal, sagittal and 3D side by side in the window of a viewer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.components import ViewerModel
+from napari.qt import QtViewer
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QSplitter
+
+from napari_surgplan._dress import dress
+from napari_surgplan._mirror import Mirror
+
+if TYPE_CHECKING:
+    from napari_surgplan._session import Session
+
+AXIAL, CORONAL, SAGITTAL = (0, 1, 2), (1, 0, 2), (2, 0, 1)
+
+
+class Pane(QtViewer):
+    """A view beside the main one; files dropped on it open there."""
+
+    def __init__(self, model: ViewerModel, main: Any) -> None:
+        super().__init__(model)
+        self._main = main
+
+    def _qt_open(self, *args: Any, **settings: Any) -> None:
+        self._main._qt_open(*args, **settings)
+
+
+class FourViews:
+    """Three more views around the main one; when that turns to 3D, the axial slice moves over.
+
+    Parameters
+    ----------
+    session
+        The case at work, already shown in the viewer.
+    viewer
+        The napari viewer with the window.
+    """
+
+    def __init__(self, session: Session, viewer: Any) -> None:
+        self.session = session
+        self.viewer = viewer
+        self.models: list[ViewerModel] = []
+        self.panes: list[Pane] = []
+        self._mirrors: list[Mirror] = []
+        self._frame: QSplitter | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the four views are shown."""
+        return self._frame is not None
+
+    def open(self) -> None:
+        """Show the four views."""
+        if self.is_open or self.session.shown is None:
+            return
+        main = self.viewer.window._qt_viewer
+        for order in (AXIAL, CORONAL, SAGITTAL):
+            model = ViewerModel(order=order)
+            dress(model, notice=False)
+            self.models.append(model)
+            self.panes.append(Pane(model, main))
+            self._mirrors.append(Mirror(self.viewer, self.session.shown.eyes, model))
+            self.session.shown.cross.join(model)
+        self._lay_out(main)
+        self.viewer.canvas.overlays["notice"].visible = False  # the dock says it
+        self.viewer.dims.events.ndisplay.connect(self._swap)
+        self.session.scan_changed.connect(self.reset)
+        self.reset()
+        QTimer.singleShot(0, self.reset)  # once the panes have their size
+
+    def close(self) -> None:
+        """Show the main view alone."""
+        if self._frame is None or self.session.shown is None:
+            return
+        self.viewer.dims.events.ndisplay.disconnect(self._swap)
+        self.session.scan_changed.disconnect(self.reset)
+        main = self.viewer.window._qt_viewer
+        main.window().centralWidget().layout().addWidget(main)
+        self.viewer.canvas.overlays["notice"].visible = True
+        for model, mirror, pane in zip(self.models, self._mirrors, self.panes, strict=True):
+            self.session.shown.cross.leave(model)
+            mirror.close()
+            pane.close()
+            pane.deleteLater()
+        self._frame.deleteLater()
+        self._frame = None
+        for kept in (self.models, self.panes, self._mirrors):
+            kept.clear()
+
+    def reset(self) -> None:
+        """Whole slices in every view, at the point looked at."""
+        self._swap()
+        for view in (self.viewer, *self.models):
+            view.reset_view(reset_camera_angle=False)
+        focus = self.session.focus_mm
+        if focus is not None:
+            self.session.focus_changed.emit(focus)
+
+    def _swap(self) -> None:
+        if self.models:
+            self.models[0].dims.ndisplay = 2 if self.viewer.dims.ndisplay == 3 else 3
+            self.models[0].reset_view(reset_camera_angle=False)
+
+    def _lay_out(self, main: Any) -> None:
+        """Two rows of two, in the place of the main view."""
+        centre = main.window().centralWidget()
+        frame = QSplitter(Qt.Orientation.Vertical)
+        centre.layout().addWidget(frame)
+        upper, lower = QSplitter(Qt.Orientation.Horizontal), QSplitter(Qt.Orientation.Horizontal)
+        frame.addWidget(upper)
+        frame.addWidget(lower)
+        upper.addWidget(main)
+        upper.addWidget(self.panes[0])
+        lower.addWidget(self.panes[1])
+        lower.addWidget(self.panes[2])
+        for splitter in (frame, upper, lower):
+            splitter.setSizes([1000, 1000])
+            splitter.setChildrenCollapsible(False)
+        self._frame = frame
