@@ -19,11 +19,17 @@ _NAPARI_FOLDER = tempfile.TemporaryDirectory(prefix="surgplan-napari-")
 # Read when napari is imported, and only a name that ends in .yaml or .json can be saved.
 os.environ["NAPARI_CONFIG"] = str(Path(_NAPARI_FOLDER.name) / "settings.yaml")
 
+# What is kept for the user, measured timings and added models, stays out of the user's own folders.
+_USER_FOLDER = tempfile.TemporaryDirectory(prefix="surgplan-user-")
+for _variable in ("XDG_CACHE_HOME", "XDG_DATA_HOME"):
+    os.environ[_variable] = str(Path(_USER_FOLDER.name) / _variable.lower())
+
 _DESCRIPTORS = Path("/proc/self/fd")
 
 
 def pytest_unconfigure() -> None:
     _NAPARI_FOLDER.cleanup()
+    _USER_FOLDER.cleanup()
 
 
 def open_files_under(folder: Path) -> list[Path]:
