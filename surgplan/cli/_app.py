@@ -9,6 +9,7 @@ import typer
 
 import surgplan
 from surgplan.cli import _models, _plan, _train
+from surgplan.cli._batch import batch
 from surgplan.cli._doctor import doctor
 from surgplan.cli._door import DebugOption, JsonOption, QuietOption, door
 from surgplan.cli._evaluate import evaluate
@@ -26,7 +27,9 @@ Start with `surgplan run SCAN CASE`. {surgplan.NOT_A_MEDICAL_DEVICE}"""
 
 Command = Callable[..., Outcome]
 
-COMMANDS: tuple[Command, ...] = (run, segment, mesh, evaluate, phantom, synthesize, view, doctor)
+COMMANDS: tuple[Command, ...] = (
+    run, batch, segment, mesh, evaluate, phantom, synthesize, view, doctor,
+)  # fmt: skip
 """Commands at the top, in the order of the help."""
 
 GROUPS: tuple[tuple[str, str, tuple[Command, ...]], ...] = (

@@ -92,7 +92,7 @@ class _Titled:
 
 def pictures_of(report: ReportInput) -> Pictures:
     """Draw everything; 3D views that cannot be drawn are left out with a reason, never an error."""
-    stack = _stack(report)
+    stack = stack_of(report)
     anatomy, plans = _views(report, stack)
     every = [titled for group in (anatomy, *plans) for titled in group]
     drawn = draw_views([titled.view for titled in every])
@@ -103,7 +103,7 @@ def pictures_of(report: ReportInput) -> Pictures:
     tumours = tumours_of(report.label_map)
     return Pictures(
         overview=tuple(done[id(t)] for t in anatomy if id(t) in done),
-        slices=tuple(_anatomy_slices(stack, tumours[:MOST_TUMOURS])),
+        slices=tuple(anatomy_slices(stack, tumours[:MOST_TUMOURS])),
         plans=tuple(
             PlanPictures(
                 views=tuple(done[id(t)] for t in views if id(t) in done),
@@ -117,7 +117,8 @@ def pictures_of(report: ReportInput) -> Pictures:
     )
 
 
-def _stack(report: ReportInput) -> SliceStack:
+def stack_of(report: ReportInput) -> SliceStack:
+    """The scan as slices show it: straight axes, cropped around the liver."""
     volume = reorient(report.volume, DISPLAY_AXES)
     label_map = reorient(report.label_map, DISPLAY_AXES)
     mask = report.whole_liver.astype(np.uint8) * LIVER.label
@@ -166,7 +167,8 @@ def _plan_views(scene: Scene, plan: Plan) -> Iterator[_Titled]:
         )
 
 
-def _anatomy_slices(stack: SliceStack, tumours: Sequence[Tumour]) -> Iterator[Picture]:
+def anatomy_slices(stack: SliceStack, tumours: Sequence[Tumour]) -> Iterator[Picture]:
+    """Slices through each tumour; through the middle of the liver where there is none."""
     for tumour in tumours:
         where = f"tumour {tumour.id} at {point(tumour.centre_mm)} mm"
         size = f"{ml(tumour.volume_ml)}, {mm(tumour.diameter_mm)} across"
