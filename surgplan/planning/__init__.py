@@ -3,6 +3,7 @@
 A resection is a signed distance, so volumes, margins and cuts come from one definition.
 """
 
+from surgplan.planning._access import NEEDLE_OBSTACLES, ORGANS, Instrument, Paths, needle_paths
 from surgplan.planning._assess import assess, assess_prepared
 from surgplan.planning._assessment import Assessment, Quantity, StandardisedRemnant, Verdict
 from surgplan.planning._best_plane import best_plane
@@ -17,6 +18,8 @@ from surgplan.planning._front import CutFront
 from surgplan.planning._functional import FunctionalRemnant, functional_remnant
 from surgplan.planning._kinds import KINDS, UnionResection, resection_from_dict
 from surgplan.planning._margins import StructureDistance, TumourMargin
+from surgplan.planning._objectives import Objectives, objectives_of
+from surgplan.planning._obstacles import Obstacles
 from surgplan.planning._opening import Carried
 from surgplan.planning._patient import (
     Patient,
@@ -29,6 +32,13 @@ from surgplan.planning._patient import (
 )
 from surgplan.planning._perfusion import Perfusion, Perfusions
 from surgplan.planning._plan import Plan, plan_from_json, plan_to_json, plan_to_mrk_json
+from surgplan.planning._ports import (
+    PortReach,
+    PortSettings,
+    obstacles_of,
+    port_reach,
+    propose_ports,
+)
 from surgplan.planning._prepare import PreparedLiver, prepare
 from surgplan.planning._propose import propose
 from surgplan.planning._rehearsal import (
@@ -42,7 +52,9 @@ from surgplan.planning._replay import Replay, replay
 from surgplan.planning._resection import PlaneResection, Resection
 from surgplan.planning._separate import separate_vessels
 from surgplan.planning._sheet import CutSheet, cut_sheet
+from surgplan.planning._skin import body_mask
 from surgplan.planning._territories import METRICS, Metric, Territories, territories
+from surgplan.planning._territory_resection import TerritoryResection, branch_at
 from surgplan.planning._thresholds import THRESHOLDS, Condition, Threshold, thresholds_of
 from surgplan.planning._tree_edit import cut_branch, join_trees, relabel
 from surgplan.planning._tumours import Tumour, tumours_of
@@ -61,6 +73,8 @@ __all__ = [
     "KINDS",
     "LEAST_DIAMETER_MM",
     "METRICS",
+    "NEEDLE_OBSTACLES",
+    "ORGANS",
     "THRESHOLDS",
     "Assessment",
     "BezierResection",
@@ -74,13 +88,19 @@ __all__ = [
     "Fragment",
     "FreehandResection",
     "FunctionalRemnant",
+    "Instrument",
     "Metric",
+    "Objectives",
+    "Obstacles",
     "Patches",
+    "Paths",
     "Patient",
     "Perfusion",
     "Perfusions",
     "Plan",
     "PlaneResection",
+    "PortReach",
+    "PortSettings",
     "PreparedLiver",
     "Quantity",
     "Rehearsal",
@@ -93,6 +113,7 @@ __all__ = [
     "StandardisedRemnant",
     "StructureDistance",
     "Territories",
+    "TerritoryResection",
     "Threshold",
     "TreeSettings",
     "Tumour",
@@ -109,7 +130,9 @@ __all__ = [
     "assess",
     "assess_prepared",
     "best_plane",
+    "body_mask",
     "body_surface_dubois_m2",
+    "branch_at",
     "couinaud_from_vessels",
     "cut_branch",
     "cut_liver",
@@ -117,11 +140,16 @@ __all__ = [
     "cut_sheet",
     "functional_remnant",
     "join_trees",
+    "needle_paths",
+    "objectives_of",
+    "obstacles_of",
     "plan_from_json",
     "plan_to_json",
     "plan_to_mrk_json",
+    "port_reach",
     "prepare",
     "propose",
+    "propose_ports",
     "rehearse",
     "rehearse_prepared",
     "relabel",

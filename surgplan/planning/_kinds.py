@@ -16,6 +16,7 @@ from surgplan.errors import CorruptFileError, UsageError
 from surgplan.planning._bezier import BezierResection
 from surgplan.planning._freehand import FreehandResection
 from surgplan.planning._resection import PlaneResection, Points, Resection
+from surgplan.planning._territory_resection import TerritoryResection
 from surgplan.planning._wedge import WedgeResection
 from surgplan.volume import LabelMap
 
@@ -80,6 +81,7 @@ KINDS: dict[str, type[Resection]] = {
         WedgeResection,
         BezierResection,
         FreehandResection,
+        TerritoryResection,
         UnionResection,
     )
 }
