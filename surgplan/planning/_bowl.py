@@ -58,7 +58,7 @@ def bowl_grid(
     to_the_top = np.sqrt(2 * np.maximum(top - depth, 10.0) / bends)
     half = np.maximum(to_the_top, np.abs(local[:, :2]).max(axis=0) + margin_mm)
     heights = sum(
-        np.expand_dims(b * h**2 / 2 * _square(n), axis)
+        np.expand_dims(b * h**2 / 2 * bernstein_square(n), axis)
         for b, h, n, axis in zip(bends, half, grid, (1, 0), strict=True)
     )
     bottom = frame.centre_mm + depth * frame.axes[2]
@@ -131,7 +131,7 @@ def _lower_half() -> Points:
     return np.stack([across * np.cos(turn), across * np.sin(turn), -down], axis=1)
 
 
-def _square(count: int) -> Values:
+def bernstein_square(count: int) -> Values:
     """Bernstein coefficients of the square over -1..1, ``(count,)``."""
     degree = count - 1
     k = np.arange(count, dtype=np.float64)

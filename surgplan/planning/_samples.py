@@ -70,6 +70,19 @@ class Samples:
         first, second = self.pairs.T
         return float(self.faces_mm2[resected[first] != resected[second]].sum()) / 1.5
 
+    def facing_mm2(self, resected: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+        """The area of a cut as a vector ``(3,)``, from the coarse points that it takes.
+
+        Sums of normals are exact for stairs; the grid's axes must be perpendicular.
+        """
+        first, second = self.pairs.T
+        crossed = np.flatnonzero(resected[first] != resected[second])
+        way = self.coarse[second[crossed]] - self.coarse[first[crossed]]
+        sign = np.where(resected[first[crossed]], 1.0, -1.0)
+        faces = sign * self.faces_mm2[crossed] / np.linalg.norm(way, axis=1)
+        total: npt.NDArray[np.float64] = faces @ way
+        return total
+
     def outside(self, resection: Resection) -> Samples:
         """The same case without the liver that a resection takes."""
         return replace(

@@ -4,24 +4,70 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from surgplan.planning._assessment import Assessment
+from surgplan.planning._bezier import BezierResection
+from surgplan.planning._choose import Judged
 from surgplan.planning._kinds import UnionResection
+from surgplan.planning._pareto import non_dominated, normalised
 from surgplan.planning._resection import PlaneResection, Resection
 from surgplan.planning._wedge import WedgeResection
 
+_BEST = (
+    "keeps the widest margin",
+    "keeps the most liver with supply and drainage",
+    "divides vessels that serve the least liver",
+    "has the smallest cut",
+    "bends least",
+)
+_MORE = (
+    "a wider margin",
+    "more liver with supply and drainage",
+    "less liver behind the vessels divided",
+    "a smaller cut",
+    "a flatter cut",
+)
 _OBLIQUE = 0.4  # of a unit vector: smaller components are not worth a word
 
 
-def why_of(
-    resection: Resection, idea: str, assessment: Assessment, among: Sequence[Assessment]
-) -> str:
-    """What the cut is, what it keeps, and what sets it apart from the other proposals."""
+def why_of(one: Judged, among: Sequence[Judged]) -> str:
+    """What the cut is, what it keeps, and why no other proposal makes it useless."""
+    said = one.assessment
     kept = (
-        f"{assessment.remnant_functional_ml:.0f} ml, {assessment.flr_percent:.0f} % of the "
+        f"{said.remnant_functional_ml:.0f} ml, {said.flr_percent:.0f} % of the "
         "measured functional liver, stay"
     )
-    apart = "".join(f", {words}" for words in _apart(assessment, among))
-    return f"{idea or _idea(resection, assessment)}: {kept}{apart}. {_vessels(assessment)}."
+    most = said.flr_percent >= max(j.assessment.flr_percent for j in among)
+    apart = ", the most of these proposals" if most else ""
+    idea = one.candidate.why or _idea(one.candidate.resection, said)
+    return f"{idea}: {kept}{apart}. {_place(one, among)}{_vessels(said)}."
+
+
+def _place(one: Judged, among: Sequence[Judged]) -> str:
+    """Why it is on the front: where it is best, or what it has that the one most like it lacks."""
+    others = [j for j in among if j is not one]
+    if not others:
+        return ""
+    costs = np.array([j.objectives.costs for j in (one, *others)])
+    best = [w for w, column in zip(_BEST, costs.T, strict=True) if column[0] < column[1:].min()]
+    if best:
+        return f"Of these proposals it {_listed(best)}. "
+    if 0 not in non_dominated(costs):
+        return ""
+    scaled = normalised(costs)
+    beside = costs[1 + int(np.argmin(np.linalg.norm(scaled[1:] - scaled[0], axis=1)))]
+    gains = [w for w, own, other in zip(_MORE, costs[0], beside, strict=True) if own < other]
+    losses = [w for w, own, other in zip(_MORE, costs[0], beside, strict=True) if own > other]
+    return (
+        f"A compromise: next to the proposal most like it, it has {_listed(gains)}; "
+        f"that one has {_listed(losses)}. "
+    )
+
+
+def _listed(words: Sequence[str]) -> str:
+    """Words with commas and an `and`."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _idea(resection: Resection, assessment: Assessment) -> str:
@@ -40,6 +86,8 @@ def _idea(resection: Resection, assessment: Assessment) -> str:
         return (
             f"A flat cut that takes {flat} with {count - wedges} of {count} tumours, and {others}"
         )
+    if isinstance(resection, BezierResection):
+        return f"One curved cut that takes {what}"
     return f"Takes {what}"
 
 
@@ -56,15 +104,6 @@ def _part(plane: PlaneResection) -> str:
         if abs(value) > _OBLIQUE
     ]
     return " ".join(words)
-
-
-def _apart(assessment: Assessment, among: Sequence[Assessment]) -> list[str]:
-    words = []
-    if assessment.flr_percent >= max(a.flr_percent for a in among):
-        words.append("the most of these proposals")
-    if assessment.cut_area_mm2 <= min(a.cut_area_mm2 for a in among):
-        words.append("with the smallest cut")
-    return words
 
 
 def _vessels(assessment: Assessment) -> str:

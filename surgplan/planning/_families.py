@@ -1,0 +1,116 @@
+"""Many cuts of every kind that clear all tumours, to choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from surgplan.errors import UsageError
+from surgplan.planning._bezier import BezierResection
+from surgplan.planning._bezier_start import height_grid
+from surgplan.planning._bezier_surface import PatchSurface
+from surgplan.planning._bowl import bernstein_square
+from surgplan.planning._kinds import UnionResection
+from surgplan.planning._objectives import Scorer
+from surgplan.planning._pareto import non_dominated, spread
+from surgplan.planning._plane_family import Scored, TightPlane, tight_planes, wider
+from surgplan.planning._prepare import PreparedLiver
+from surgplan.planning._resection import Resection, takes
+from surgplan.planning._search import PlaneSearch, splits
+from surgplan.planning._wedge import WedgeResection
+
+_CURVED_PLANES = 4
+_RADII_MM = (90.0, 180.0)
+_HALF_MM = 120.0
+_GRID = 4
+_SHIFTS = 8
+_LAID_MM = 0.05
+_SPLITS = 6
+
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Families:
+    """What all kinds of cuts through one liver share."""
+
+    prepared: PreparedLiver
+    scorer: Scorer
+    margin_mm: float
+    seed: int
+
+    @property
+    def search(self) -> PlaneSearch:
+        """For planes that clear all tumours."""
+        every = tuple(range(len(self.prepared.tumours)))
+        return PlaneSearch(samples=self.scorer.samples, tumours=every, margin_mm=self.margin_mm)
+
+    def scored(self, name: str, resection: Resection, margin_mm: float | None = None) -> Scored:
+        """A cut with its rough objectives; laid with the margin asked for, or another."""
+        laid_mm = self.margin_mm if margin_mm is None else margin_mm
+        objectives = self.scorer.score(resection, laid_mm)
+        return Scored(name=name, resection=resection, objectives=objectives)
+
+    def every(self) -> Iterator[Scored]:
+        """Planes, curved cuts, wedges, planes with wedges, and bowls, at several margins."""
+        search = self.search
+        planes = tight_planes(self.scorer, search, self.seed)
+        for place in non_dominated(np.array([p.objectives.costs for p in planes])):
+            yield planes[place].scored(search)
+        yield from self._curved(planes)
+        ids = [shape.tumour.id for shape in self.prepared.tumours]
+        for laid_mm in wider(self.margin_mm):
+            wedge = WedgeResection.on(self.prepared, ids, laid_mm)
+            yield self.scored("wedges" if len(ids) > 1 else "wedge", wedge, laid_mm)
+            yield from self._with_wedges(replace(search, margin_mm=laid_mm), wedge)
+            try:
+                bowl = BezierResection.on(self.prepared, ids, laid_mm)
+            except UsageError:  # a patch does not bend as sharply as this margin would need
+                continue
+            yield self.scored("bowl", bowl, laid_mm)
+
+    def _with_wedges(self, search: PlaneSearch, wedge: WedgeResection) -> Iterator[Scored]:
+        """Planes for some of several tumours, wedges for the others."""
+        if len(search.tumours) < 2:
+            return
+        samples = self.scorer.samples
+        each = [takes(wedge.only([c.tumour]), samples.coarse) for c in wedge.corridors]
+        for split in splits(search, np.stack(each, axis=1), self.seed)[:_SPLITS]:
+            others = [c.tumour for n, c in enumerate(wedge.corridors) if n not in split.tumours]
+            plane = replace(search, tumours=split.tumours).plane(split.direction)
+            yield self.scored("plane-and-wedges", UnionResection(parts=(plane, wedge.only(others))))
+
+    def _curved(self, planes: Sequence[TightPlane]) -> Iterator[Scored]:
+        """Planes that differ much, bent around the tumours along one axis or the other."""
+        tight = [p for p in planes if p.margin_mm == self.margin_mm]
+        costs = np.array([p.objectives.costs for p in tight])
+        best = non_dominated(costs)
+        for place in best[spread(costs[best], _CURVED_PLANES, [])]:
+            for radius_mm in _RADII_MM:
+                for bent in ((1.0, 0.0), (0.0, 1.0)):
+                    patch = self._bent(tight[place], np.array(bent) / radius_mm)
+                    if patch is not None:
+                        yield self.scored("curved", patch)
+
+    def _bent(self, plane: TightPlane, bends_per_mm: Values) -> BezierResection | None:
+        """A plane bent around the tumours and moved until it keeps the margin; None if it folds."""
+        hull = np.concatenate(self.scorer.samples.hulls)
+        across = np.linalg.svd(plane.direction[None])[2][1]
+        axes = np.stack([across, np.cross(plane.direction, across), plane.direction])
+        centre = hull.mean(axis=0)
+        foot = centre + plane.direction * ((hull - centre) @ plane.direction).min()
+        square = _HALF_MM**2 / 2 * bernstein_square(_GRID)
+        heights = bends_per_mm[0] * square[:, None] + bends_per_mm[1] * square
+        points = height_grid(foot, axes, (_HALF_MM, _HALF_MM), heights)
+        for _ in range(_SHIFTS):
+            lacking = self.margin_mm - float(PatchSurface.of(points).height_mm(hull).min())
+            if lacking <= 0:
+                break
+            points = points - (lacking + _LAID_MM) * plane.direction
+        try:
+            return BezierResection(control_points_mm=points)
+        except UsageError:
+            return None
