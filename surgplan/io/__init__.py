@@ -20,6 +20,7 @@ from surgplan.io._nifti import read_nifti, read_scalar_map, write_scalar_map
 from surgplan.io._scene import write_scene
 from surgplan.io._series import SeriesInfo
 from surgplan.io._surface import read_surface, write_surface
+from surgplan.io._vessel_file import read_vessels, write_vessels
 from surgplan.io._volume_door import list_series, read_volume
 from surgplan.io._volume_out import write_volume
 
@@ -38,6 +39,7 @@ __all__ = [
     "read_numbers",
     "read_scalar_map",
     "read_surface",
+    "read_vessels",
     "read_volume",
     "sha256_of",
     "write_dicom_series",
@@ -46,5 +48,6 @@ __all__ = [
     "write_scalar_map",
     "write_scene",
     "write_surface",
+    "write_vessels",
     "write_volume",
 ]

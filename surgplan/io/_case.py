@@ -24,8 +24,10 @@ from surgplan.io._case_inputs import CaseInput, software
 from surgplan.io._case_manifest import MANIFEST, SCHEMA, SCHEMA_VERSION, checked
 from surgplan.io._case_stage import Stage, publish, sweep, workplace
 from surgplan.io._guard import read_json, sha256_of
-from surgplan.io._label_doors import read_label_map
+from surgplan.io._label_doors import read_couinaud, read_label_map
 from surgplan.io._nifti import read_nifti, read_scalar_map
+from surgplan.io._vessel_file import read_vessels
+from surgplan.planning import VesselTree
 from surgplan.volume import Geometry, LabelMap, Volume
 
 IMAGE = "image.nii.gz"
@@ -33,6 +35,8 @@ LABELS = "labels.nii.gz"
 LABELS_FOR_SLICER = "labels.seg.nrrd"
 CONFIDENCE = "confidence.nii.gz"
 COUINAUD_LABELS = "couinaud.nii.gz"
+TERRITORIES = "territories.nii.gz"
+VESSELS = "vessels.json"
 SURFACES = "surfaces"
 SCENE = "scene.glb"
 PLANS = "plans"
@@ -190,6 +194,21 @@ class Case:
         return self.folder / CONFIDENCE
 
     @property
+    def couinaud_path(self) -> Path:
+        """Couinaud's segments, 1..8 = I..VIII."""
+        return self.folder / COUINAUD_LABELS
+
+    @property
+    def territories_path(self) -> Path:
+        """Which named portal branch feeds each voxel of the liver."""
+        return self.folder / TERRITORIES
+
+    @property
+    def vessels_path(self) -> Path:
+        """The vessel trees."""
+        return self.folder / VESSELS
+
+    @property
     def surfaces_path(self) -> Path:
         """The folder of surfaces."""
         return self.folder / SURFACES
@@ -216,6 +235,14 @@ class Case:
     def read_labels(self) -> LabelMap:
         """The segmentation; raises as `read_label_map`."""
         return read_label_map(self.labels_path)
+
+    def read_couinaud(self) -> LabelMap | None:
+        """Couinaud's segments, None where they were not found; raises as `read_couinaud`."""
+        return read_couinaud(self.couinaud_path) if self.couinaud_path.exists() else None
+
+    def read_vessels(self) -> tuple[VesselTree, ...]:
+        """The vessel trees, none where there are none; raises as `read_vessels`."""
+        return read_vessels(self.vessels_path) if self.vessels_path.exists() else ()
 
     def read_confidence(self) -> tuple[npt.NDArray[np.float32], Geometry] | None:
         """The confidence and its grid, None where labels were given instead of computed."""

@@ -8,7 +8,15 @@ from surgplan.planning._assess import assess, assess_prepared
 from surgplan.planning._assessment import Assessment, Quantity, StandardisedRemnant, Verdict
 from surgplan.planning._best_plane import best_plane
 from surgplan.planning._bezier import BezierResection
+from surgplan.planning._boundary_error import BoundaryError
 from surgplan.planning._couinaud import CouinaudSegments, couinaud_from_vessels
+from surgplan.planning._couinaud_choice import (
+    COUINAUD_METHODS,
+    CouinaudChoice,
+    CouinaudMethod,
+    choose_couinaud,
+    sides_cut_off,
+)
 from surgplan.planning._crossings import VesselMet
 from surgplan.planning._cut import Cut, Patches, cut_liver
 from surgplan.planning._cut_map import CutMap, cut_map
@@ -58,6 +66,14 @@ from surgplan.planning._territory_resection import TerritoryResection, branch_at
 from surgplan.planning._thresholds import THRESHOLDS, Condition, Threshold, thresholds_of
 from surgplan.planning._tree_edit import cut_branch, join_trees, relabel
 from surgplan.planning._tumours import Tumour, tumours_of
+from surgplan.planning._uncertainty import (
+    Driver,
+    Interval,
+    MarginRisk,
+    RemnantRisk,
+    Uncertainty,
+    uncertainty,
+)
 from surgplan.planning._vessel_tree import (
     Fragment,
     Repairs,
@@ -70,6 +86,7 @@ from surgplan.planning._views import View
 from surgplan.planning._wedge import WedgeResection
 
 __all__ = [
+    "COUINAUD_METHODS",
     "KINDS",
     "LEAST_DIAMETER_MM",
     "METRICS",
@@ -78,17 +95,23 @@ __all__ = [
     "THRESHOLDS",
     "Assessment",
     "BezierResection",
+    "BoundaryError",
     "Carried",
     "Condition",
+    "CouinaudChoice",
+    "CouinaudMethod",
     "CouinaudSegments",
     "Cut",
     "CutFront",
     "CutMap",
     "CutSheet",
+    "Driver",
     "Fragment",
     "FreehandResection",
     "FunctionalRemnant",
     "Instrument",
+    "Interval",
+    "MarginRisk",
     "Metric",
     "Objectives",
     "Obstacles",
@@ -106,6 +129,7 @@ __all__ = [
     "Rehearsal",
     "RehearsalSettings",
     "RehearsalStep",
+    "RemnantRisk",
     "Repairs",
     "Replay",
     "Resection",
@@ -118,6 +142,7 @@ __all__ = [
     "TreeSettings",
     "Tumour",
     "TumourMargin",
+    "Uncertainty",
     "UnionResection",
     "Verdict",
     "VesselBranch",
@@ -133,6 +158,7 @@ __all__ = [
     "body_mask",
     "body_surface_dubois_m2",
     "branch_at",
+    "choose_couinaud",
     "couinaud_from_vessels",
     "cut_branch",
     "cut_liver",
@@ -156,10 +182,12 @@ __all__ = [
     "replay",
     "resection_from_dict",
     "separate_vessels",
+    "sides_cut_off",
     "standard_livers",
     "territories",
     "thresholds_of",
     "tumours_of",
+    "uncertainty",
     "urata_ml",
     "vauthey_ml",
     "vessel_tree",

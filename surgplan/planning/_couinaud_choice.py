@@ -22,6 +22,8 @@ _SURE_NAMES = 0.6
 _SURE_SHAPE = 0.65
 """Mean probability of the weakest segment from which the shape is one that the network knows."""
 
+ASKED_FOR = "This method was asked for."
+
 _EDGES = {"L": "left", "R": "right", "P": "rear", "A": "front", "S": "upper", "I": "lower"}
 _OPPOSITE = {"L": "R", "R": "L", "P": "A", "A": "P", "S": "I", "I": "S"}
 
@@ -62,6 +64,7 @@ def choose_couinaud(
     learned: Mapping[str, float] | None,
     *,
     cut_off: tuple[str, ...] = (),
+    asked_for: CouinaudMethod | None = None,
 ) -> CouinaudChoice:
     """Choose by what each of the two rests on.
 
@@ -77,6 +80,8 @@ def choose_couinaud(
         Mean probability by segment name, None where there is no network.
     cut_off
         Of `sides_cut_off`.
+    asked_for
+        The method that the user insists on; what speaks against it is said all the same.
 
     Raises
     ------
@@ -92,14 +97,18 @@ def choose_couinaud(
     )
     against_shape = _against_shape(learned, cut_off)
     against_vessels = _against_vessels(vessels)
-    if learned is not None and (not against_shape or against_vessels):
-        why = _why_learned(against_shape, against_vessels)
+    take_learned = learned is not None and (not against_shape or bool(against_vessels))
+    if asked_for is not None:
+        take_learned = asked_for == "learned"
+    if take_learned:
+        why = ASKED_FOR if asked_for else _why_learned(against_shape, against_vessels)
         doubts = (f"The network is on unsafe ground: {against_shape}.",) if against_shape else ()
         return CouinaudChoice(method="learned", why=why, warnings=missing + doubts)
     doubts = (f"The vessels are a weak ground: {against_vessels}.",) if against_vessels else ()
+    why = f"Portal branches and hepatic veins were chosen, because {against_shape}."
     return CouinaudChoice(
         method="vessels",
-        why=f"Portal branches and hepatic veins were chosen, because {against_shape}.",
+        why=ASKED_FOR if asked_for else why,
         warnings=missing + doubts,
     )
 

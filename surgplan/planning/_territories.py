@@ -93,6 +93,16 @@ class Territories:
         )  # fmt: skip
         return LabelMap(array=table[self.array], geometry=self.geometry, segments=segments)
 
+    def by_label_on(self, geometry: Geometry) -> LabelMap:
+        """The same on the whole grid that the box of the liver was cut from."""
+        box = self.by_label()
+        first = np.rint(geometry.to_index(self.geometry.to_lps((0, 0, 0)))).astype(int)
+        array = np.zeros(geometry.shape, dtype=np.uint8)
+        array[tuple(slice(a, a + n) for a, n in zip(first, box.array.shape, strict=True))] = (
+            box.array
+        )
+        return LabelMap(array=array, geometry=geometry, segments=box.segments)
+
     def table(self) -> list[dict[str, Any]]:
         """A row per branch, ready for JSON."""
         return [

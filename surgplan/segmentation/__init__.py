@@ -1,6 +1,6 @@
 """In: a Volume. Out: a LabelMap with a confidence, found by a network that runs on a laptop.
 
-Also the evaluation of a LabelMap against a reference, and the bundles that networks come in.
+Also the bundles that networks come in.
 """
 
 from surgplan.segmentation._bundle import (
@@ -19,14 +19,7 @@ from surgplan.segmentation._couinaud import (
     LearnedCouinaud,
     couinaud_from_shape,
 )
-from surgplan.segmentation._evaluate import (
-    NSD_TOLERANCE_MM,
-    WHOLE_LIVER,
-    Evaluation,
-    StructureScore,
-    evaluate,
-    score_masks,
-)
+from surgplan.segmentation._doubts import Doubt, DoubtKind, doubts_about
 from surgplan.segmentation._intensity import CT_WINDOW_HU, normalise, percentiles, scale
 from surgplan.segmentation._liver_frame import COUINAUD_CHANNELS, liver_frame, network_input
 from surgplan.segmentation._liver_view import LIVER_CHANNELS, liver_view
@@ -40,20 +33,18 @@ __all__ = [
     "DEFAULT_MODEL",
     "LIVER_CHANNELS",
     "METADATA",
-    "NSD_TOLERANCE_MM",
     "WEIGHTS",
-    "WHOLE_LIVER",
-    "Evaluation",
+    "Doubt",
+    "DoubtKind",
     "LearnedCouinaud",
     "ModelInfo",
     "NetworkSettings",
     "SegmentSettings",
     "Segmentation",
     "Stage",
-    "StructureScore",
     "build_network",
     "couinaud_from_shape",
-    "evaluate",
+    "doubts_about",
     "find_model",
     "liver_frame",
     "liver_view",
@@ -63,7 +54,6 @@ __all__ = [
     "percentiles",
     "read_model_info",
     "scale",
-    "score_masks",
     "segment",
     "shipped_models",
 ]

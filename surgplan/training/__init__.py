@@ -5,6 +5,8 @@ The same config trains on a CPU or a GPU; every run can be stopped and resumed.
 
 from surgplan.training._bundle_out import write_bundle
 from surgplan.training._checkpoint import RunState
+from surgplan.training._couinaud_run import train_couinaud
+from surgplan.training._couinaud_settings import CouinaudSettings, LiverWarp, read_couinaud_settings
 from surgplan.training._generator_run import train_synthesis
 from surgplan.training._generator_settings import (
     GeneratorTrainingSettings,
@@ -21,17 +23,21 @@ from surgplan.training._volumes_out import (
 )
 
 __all__ = [
+    "CouinaudSettings",
     "DatasetSettings",
     "GeneratorTrainingSettings",
+    "LiverWarp",
     "RunState",
     "SourceSettings",
     "TrainingSettings",
     "find_label_maps",
     "generate_volumes",
+    "read_couinaud_settings",
     "read_generator_settings",
     "read_training_settings",
     "stream_volumes",
     "train",
+    "train_couinaud",
     "train_segmentation",
     "train_synthesis",
     "write_bundle",

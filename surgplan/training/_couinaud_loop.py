@@ -1,0 +1,138 @@
+"""The training loop for Couinaud's segments: one liver a step, checkpoints, validation."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+from surgplan.segmentation import build_network
+from surgplan.training._checkpoint import STATE, RunState
+from surgplan.training._couinaud_samples import (
+    CouinaudSample,
+    draw_couinaud_sample,
+    plain_sample,
+)
+from surgplan.training._couinaud_settings import CouinaudSettings
+from surgplan.training._couinaud_sources import Liver, load_livers
+from surgplan.volume import COUINAUD
+
+LOG_EVERY = 25
+
+log = logging.getLogger(__name__)
+
+
+def train_couinaud_network(
+    settings: CouinaudSettings,
+    data: Path,
+    run: Path,
+    *,
+    device: str = "cpu",
+    progress: Callable[[float, str], None] | None = None,
+) -> RunState:
+    """Train, or go on from the checkpoint in ``run``; parameters as in `train`."""
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    run.mkdir(parents=True, exist_ok=True)
+    livers, held = load_livers(settings, data)
+    state = _fresh_state(settings, device)
+    if (run / STATE).exists():
+        state.load(run)
+        log.info("resumed %s at step %d", run, state.step)
+    last_save = time.monotonic()
+    losses: list[float] = []
+    while state.step < settings.steps:
+        losses.append(_step(state, draw_couinaud_sample(livers, settings, state.step), settings))
+        if state.step % LOG_EVERY == 0:
+            words = f"step {state.step} loss {sum(losses) / len(losses):.3f}"
+            losses = []
+            if progress:
+                progress(state.step / settings.steps, words)
+        if state.step % settings.validate_every == 0 or state.step == settings.steps:
+            state.history.append(_validated(state, held, settings))
+            log.info("%s", state.history[-1])
+        if time.monotonic() - last_save > 60 * settings.checkpoint_minutes:
+            state.save(run)
+            last_save = time.monotonic()
+    state.save(run)
+    return state
+
+
+def segment_loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Cross entropy plus soft Dice over the segments present, inside the liver alone.
+
+    Parameters
+    ----------
+    logits
+        ``(segments, slice, row, column)``.
+    target
+        ``(slice, row, column)``: 0 to 7, -1 where nothing is known.
+    """
+    known = target >= 0
+    scores, wanted = logits.float()[:, known], target[known]
+    p = F.softmax(scores, dim=0)
+    is_one = F.one_hot(wanted, logits.shape[0]).T.float()
+    size = is_one.sum(1)
+    dice = (2 * (p * is_one).sum(1) + 1) / (p.sum(1) + size + 1)
+    return F.cross_entropy(scores.T, wanted) + 1 - dice[size > 0].mean()
+
+
+def _fresh_state(settings: CouinaudSettings, device: str) -> RunState:
+    torch.manual_seed(settings.seed)
+    network = build_network(settings.network).to(device)
+    return RunState(
+        network=network,
+        averaged=copy.deepcopy(network),
+        optimiser=torch.optim.AdamW(
+            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        ),
+    )
+
+
+def _step(state: RunState, sample: CouinaudSample, settings: CouinaudSettings) -> float:
+    rate = settings.learning_rate * (1 - state.step / settings.steps) ** 0.9
+    for group in state.optimiser.param_groups:
+        group["lr"] = rate * min(1.0, (state.step + 1) / 20)
+    device = next(state.network.parameters()).device
+    with torch.autocast(device.type, torch.bfloat16):
+        logits = state.network(sample.image[None].to(device))[0]
+    loss = segment_loss(logits, sample.target.to(device))
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
+    state.optimiser.step()
+    state.optimiser.zero_grad(set_to_none=True)
+    state.step += 1
+    decay = min(settings.average, state.step / (state.step + 10))
+    with torch.no_grad():
+        for mean, now in zip(state.averaged.parameters(), state.network.parameters(), strict=True):
+            mean.lerp_(now, 1 - decay)
+    return float(loss.detach())
+
+
+def _validated(state: RunState, held: list[Liver], settings: CouinaudSettings) -> dict[str, object]:
+    """Mean Dice of the averaged weights on the livers held out, by segment."""
+    row: dict[str, object] = {"step": state.step}
+    for key, vessels in (("without vessels", False), ("with vessels", True)):
+        dice = torch.stack([_dice(state, plain_sample(v, settings, vessels=vessels)) for v in held])
+        row[key] = {s.name: round(float(dice[:, s.label - 1].nanmean()), 3) for s in COUINAUD} | {
+            "mean": round(float(dice.nanmean()), 3)
+        }
+    return row
+
+
+def _dice(state: RunState, sample: CouinaudSample) -> torch.Tensor:
+    device = next(state.averaged.parameters()).device
+    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
+        found = state.averaged(sample.image[None].to(device))[0].argmax(0).cpu()
+    known = sample.target >= 0
+    dice = []
+    for number in range(8):
+        a, b = (found == number) & known, sample.target == number
+        size = float(a.sum() + b.sum())
+        dice.append(2 * float((a & b).sum()) / size if size else float("nan"))
+    return torch.tensor(dice)
