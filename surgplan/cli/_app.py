@@ -38,7 +38,11 @@ GROUPS: tuple[tuple[str, str, tuple[Command, ...]], ...] = (
         "Resections: proposed, judged, checked, compared.",
         (_plan.propose, _plan.assess, _plan.replay, _plan.compare),
     ),
-    ("train", "Networks from label maps and labelled scans.", (_train.segmentation,)),
+    (
+        "train",
+        "Networks from label maps and labelled scans.",
+        (_train.segmentation, _train.synthesis),
+    ),
     (
         "models",
         "The networks that are there.",

@@ -27,8 +27,21 @@ def synthesize(
     seed: SeedOption = 0,
     workers: Annotated[int, typer.Option(min=1, help="Processes; they change no voxel.")] = 1,
     method: Annotated[
-        Literal["randomised"], typer.Option(help="How labels become an image.")
+        Literal["randomised", "flow", "decoder"],
+        typer.Option(help="How labels become an image: by chance, or by a generator."),
     ] = "randomised",
+    generator: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Shipped generator or folder of a bundle.")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, max=1000, help="Passes of the flow.")] = 10,
+    gate: Annotated[
+        bool,
+        typer.Option(
+            "--gate",
+            help="Segment each scan and refuse it unless it shows what its labels say, "
+            "and nothing else; refused scans are made anew and counted.",
+        ),
+    ] = False,
     phase: Annotated[
         LookWord | None, typer.Option(help="Contrast phase or weighting; else drawn.")
     ] = None,
@@ -61,7 +74,7 @@ def synthesize(
 ) -> Outcome:
     """Write synthetic CT or MR scans with exact labels and lesions; run again to go on."""
     need_extra("torch", "synthesis", "ai")
-    from surgplan.synthesis import LesionWish, PersonSettings, VolumeSettings
+    from surgplan.synthesis import GateSettings, LesionWish, PersonSettings, VolumeSettings
     from surgplan.training import DatasetSettings, find_label_maps, generate_volumes
 
     check_folder(out_dir)
@@ -80,13 +93,21 @@ def synthesize(
             slice_mm=slice_mm,
             exact_shape=exact_shape,
             method=method,
+            generator=generator,
+            steps=steps,
         ),
+        gate=GateSettings() if gate else None,
     )
     with terminal().progress("synthesising") as progress:
         manifest = generate_volumes(settings, out_dir, progress=progress)
     found = sum(row["lesions"] for row in manifest["scans"])
     data = {"folder": out_dir, "manifest": out_dir / "manifest.json", **manifest}
     text = f"{count} synthetic scans with {found} lesions in {out_dir}; look at preview.png there"
+    if gate:
+        text += (
+            f"\n{manifest['refused_attempts']} attempts were refused by the gate, "
+            f"{manifest['refused_scans']} scans given up"
+        )
     return Outcome(kind="synthesize", data=data, text=text)
 
 

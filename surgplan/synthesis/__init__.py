@@ -15,6 +15,15 @@ from surgplan.synthesis._classes import (
     with_tissue,
 )
 from surgplan.synthesis._draw import DrawSettings, draw_image
+from surgplan.synthesis._gate import GateReport, GateSettings, check_volume
+from surgplan.synthesis._generate import (
+    SampleSettings,
+    Scene,
+    change_look,
+    generate,
+    hu_as_mr,
+    mr_as_hu,
+)
 from surgplan.synthesis._generator import (
     FACTOR,
     LOOKS,
@@ -29,7 +38,17 @@ from surgplan.synthesis._generator import (
     training_scheduler,
     unpack,
 )
+from surgplan.synthesis._generator_bundle import (
+    AUTOENCODER,
+    DEFAULT_GENERATOR,
+    FLOW,
+    GENERATOR_METADATA,
+    Generator,
+    find_generator,
+    load_generator,
+)
 from surgplan.synthesis._individual import CONDITIONS, SEXES, PersonSettings
+from surgplan.synthesis._insert import Inserted, insert_lesion
 from surgplan.synthesis._intensity import perturb_scan
 from surgplan.synthesis._lesion import LesionSettings, paint_lesions, paint_mass
 from surgplan.synthesis._lesion_insert import LesionRecord
@@ -43,10 +62,14 @@ from surgplan.synthesis._tissue import UNLABELLED, unlabelled_tissue
 from surgplan.synthesis._warp import WarpSettings, sampling_grid, warp
 
 __all__ = [
+    "AUTOENCODER",
     "CLASSES",
     "CONDITIONS",
     "CONTACTS",
+    "DEFAULT_GENERATOR",
     "FACTOR",
+    "FLOW",
+    "GENERATOR_METADATA",
     "KINDS",
     "LOOKS",
     "METHODS",
@@ -59,11 +82,17 @@ __all__ = [
     "UNLABELLED",
     "Body",
     "DrawSettings",
+    "GateReport",
+    "GateSettings",
+    "Generator",
     "GeneratorSettings",
+    "Inserted",
     "LesionRecord",
     "LesionSettings",
     "LesionWish",
     "PersonSettings",
+    "SampleSettings",
+    "Scene",
     "SyntheticVolume",
     "VolumeSettings",
     "WarpSettings",
@@ -72,11 +101,19 @@ __all__ = [
     "body_of",
     "build_autoencoder",
     "build_flow",
+    "change_look",
+    "check_volume",
     "class_index",
     "class_means",
     "condition",
     "draw_image",
+    "find_generator",
+    "generate",
+    "hu_as_mr",
+    "insert_lesion",
+    "load_generator",
     "mean_image",
+    "mr_as_hu",
     "one_hot",
     "pack",
     "paint_lesions",

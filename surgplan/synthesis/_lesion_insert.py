@@ -84,6 +84,12 @@ class Neighbourhood:
         )
         return part
 
+    def moved(self) -> npt.NDArray[np.bool_]:
+        """Voxels whose tissue comes from elsewhere, by a hundredth of a voxel at least."""
+        own = np.stack(np.meshgrid(*[np.arange(n) for n in self.gap_mm.shape], indexing="ij"))
+        shifted: npt.NDArray[np.bool_] = np.abs(self.source - own).max(axis=0) > 0.01
+        return shifted
+
 
 def insert_label(
     labels: Labels, lesion: PlacedLesion, near: Neighbourhood
@@ -218,3 +224,34 @@ def contrast_of(
     around = image[ring]
     contrast = float(image[inside].mean()) - float(around.mean())
     return contrast, abs(contrast) / max(float(around.std()), 1e-6)
+
+
+def record_of(
+    number: int,
+    lesion: PlacedLesion,
+    near: Neighbourhood,
+    inside: npt.NDArray[np.bool_],
+    picture: npt.NDArray[np.float32],
+    label_map: LabelMap,
+) -> LesionRecord:
+    """What is known of a lesion; ``picture`` and ``label_map`` are the whole scan with it."""
+    grid = label_map.geometry
+    contrast, cnr = contrast_of(picture[near.box], label_map.array[near.box], inside, grid)
+    wish, segment = lesion.wish, lesion.wish.look.segment
+    x, y, z = (round(float(v), 2) for v in lesion.centre_mm)
+    return LesionRecord(
+        number=number,
+        kind=wish.kind,
+        contact=wish.contact,
+        label=segment.label,
+        structure=segment.name,
+        centre_mm=(x, y, z),
+        volume_ml=round(lesion.shape.volume_ml, 3),
+        diameter_mm=round(2 * lesion.shape.radius_mm, 2),
+        longest_mm=round(lesion.shape.largest_diameter_mm, 2),
+        voxel_ml=round(float(inside.sum()) * grid.voxel_volume_mm3 / 1000, 3),
+        contrast=round(contrast, 1),
+        cnr=round(cnr, 2),
+        push_mm=round(lesion.push_mm, 2),
+        distance_mm=distances_mm(lesion, label_map),
+    )

@@ -14,14 +14,19 @@ from surgplan.errors import UsageError
 from surgplan.synthesis._body import Body, anatomy_of, phantom_body
 from surgplan.synthesis._brightness import MR_WEIGHTINGS, class_brightness
 from surgplan.synthesis._classes import class_index
+from surgplan.synthesis._generate import SampleSettings, Scene, generate, hu_as_mr, mr_as_hu
+from surgplan.synthesis._generator_bundle import (
+    DEFAULT_GENERATOR,
+    find_generator,
+    load_generator,
+)
 from surgplan.synthesis._individual import Person, PersonSettings, individual
 from surgplan.synthesis._lesion_insert import (
     LesionRecord,
     Neighbourhood,
-    contrast_of,
-    distances_mm,
     insert_label,
     layered_look,
+    record_of,
 )
 from surgplan.synthesis._lesion_kinds import KINDS
 from surgplan.synthesis._lesion_place import LesionWish, PlacedLesion, Site, place_lesion
@@ -29,7 +34,8 @@ from surgplan.synthesis._phase import PHASES
 from surgplan.synthesis._picture import Scanner, randomised_picture
 from surgplan.volume import LIVER, Geometry, LabelMap, Modality, Volume, resample_to
 
-METHODS = ("randomised",)
+METHODS = ("randomised", "flow", "decoder")
+"""By chance alone, by the flow of a generator, or by its decoder fed with noise (comparison)."""
 
 _KIND_SHARES = {
     "metastasis": 0.4, "hcc": 0.2, "cholangiocarcinoma": 0.1, "cyst": 0.12, "haemangioma": 0.1,
@@ -62,6 +68,10 @@ class VolumeSettings:
         Keep a given label map as it is instead of making individuals of it.
     method
         One of `METHODS`.
+    generator
+        For the methods that need one: name of a shipped generator or folder of a bundle.
+    steps
+        Passes of the flow.
     """
 
     modality: Modality = "CT"
@@ -73,6 +83,8 @@ class VolumeSettings:
     bodies: int = 6
     exact_shape: bool = False
     method: str = "randomised"
+    generator: str | None = None
+    steps: int = 10
 
     def __post_init__(self) -> None:
         if not 1 <= self.spacing_mm <= 6:
@@ -168,12 +180,14 @@ def _finish(
     for lesion, near, inside in nears:
         change = _change(lesion, near, look, float(means[LIVER.label]), rng)
         ideal[near.box][inside] += change[inside]
-    picture = randomised_picture(
-        torch.from_numpy(ideal), index, scene.person, scanner, generator
-    ).numpy()
+    if settings.method == "randomised":
+        made = randomised_picture(torch.from_numpy(ideal), index, scene.person, scanner, generator)
+    else:
+        made = _generated(settings, torch.from_numpy(ideal), index, look, generator)
+    picture = made.numpy()
     label_map = anatomy_of(labels, scene.grid)
     records = tuple(
-        _record(number, lesion, near, inside, picture, label_map)
+        record_of(number, lesion, near, inside, picture, label_map)
         for number, (lesion, near, inside) in enumerate(nears, start=1)
     )
     facts = {
@@ -185,13 +199,38 @@ def _finish(
         "look": look,
         "body": scene.source,
         "person": asdict(scene.person),
-        "scanner": asdict(scanner),
+        "scanner": asdict(scanner) if settings.method == "randomised" else None,
+        "generator": settings.generator or DEFAULT_GENERATOR
+        if settings.method != "randomised"
+        else None,
         "liver_ml": round(
             float(label_map.whole_liver().sum()) * scene.grid.voxel_volume_mm3 / 1000, 1
         ),
         "lesions_without_place": [asdict(w) for w in missing],
     }
     return _sliced(settings, picture, label_map, records, facts)
+
+
+def _generated(
+    settings: VolumeSettings,
+    ideal: torch.Tensor,
+    index: torch.Tensor,
+    look: str,
+    chance: torch.Generator,
+) -> torch.Tensor:
+    """The picture that a generator makes of an ideal image."""
+    generator = load_generator(find_generator(settings.generator))
+    is_mr = settings.modality == "MR"
+    scene = Scene(
+        ideal=mr_as_hu(ideal) if is_mr else ideal,
+        index=index,
+        look="MR" if is_mr else look,
+        voxel_mm=settings.spacing_mm,
+        thickness_mm=settings.spacing_mm,
+    )
+    how = SampleSettings(steps=settings.steps, use_flow=settings.method == "flow")
+    image = generate(generator, scene, how, chance)
+    return hu_as_mr(image) if is_mr else image
 
 
 def _lesions(
@@ -253,36 +292,6 @@ def _change(
     if kind.absolute_hu is not None:
         change = np.full_like(change, kind.absolute_hu + rng.normal(0, 3) - liver)
     return change
-
-
-def _record(
-    number: int,
-    lesion: PlacedLesion,
-    near: Neighbourhood,
-    inside: npt.NDArray[np.bool_],
-    picture: npt.NDArray[np.float32],
-    label_map: LabelMap,
-) -> LesionRecord:
-    grid = label_map.geometry
-    contrast, cnr = contrast_of(picture[near.box], label_map.array[near.box], inside, grid)
-    wish, segment = lesion.wish, lesion.wish.look.segment
-    x, y, z = (round(float(v), 2) for v in lesion.centre_mm)
-    return LesionRecord(
-        number=number,
-        kind=wish.kind,
-        contact=wish.contact,
-        label=segment.label,
-        structure=segment.name,
-        centre_mm=(x, y, z),
-        volume_ml=round(lesion.shape.volume_ml, 3),
-        diameter_mm=round(2 * lesion.shape.radius_mm, 2),
-        longest_mm=round(lesion.shape.largest_diameter_mm, 2),
-        voxel_ml=round(float(inside.sum()) * grid.voxel_volume_mm3 / 1000, 3),
-        contrast=round(contrast, 1),
-        cnr=round(cnr, 2),
-        push_mm=round(lesion.push_mm, 2),
-        distance_mm=distances_mm(lesion, label_map),
-    )
 
 
 def _sliced(

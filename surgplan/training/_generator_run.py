@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from surgplan.training._generator_bundle_out import measure_lost, write_generator_bundle
 from surgplan.training._generator_loop import (
     Progress,
     autoencoder_stage,
@@ -56,7 +57,7 @@ def train_synthesis(
     )
     autoencoder = first.averaged.eval()
     scale = latent_scale(autoencoder, settings, scans)
-    train_stage(
+    second = train_stage(
         flow_stage(settings, autoencoder, scale),
         settings,
         scans,
@@ -64,4 +65,7 @@ def train_synthesis(
         device=device,
         progress=progress,
     )
-    return run
+    bundle = run / "bundle"
+    lost = measure_lost(autoencoder, settings, scans)
+    write_generator_bundle(settings, (first, second), scale, lost, bundle)
+    return bundle

@@ -69,12 +69,15 @@ class GeneratorSample:
         ``(slice, row, column)``, what the autoencoder sees.
     condition
         What the flow is told, see `synthesis.condition`.
+    index
+        Place in `CLASSES` of each voxel.
     look
         Place in `LOOKS`.
     """
 
     remainder: torch.Tensor
     condition: torch.Tensor
+    index: torch.Tensor
     look: int
 
 
@@ -163,6 +166,7 @@ def _sample(
     return GeneratorSample(
         remainder=remainder(image, means),
         condition=condition(one_hot(index, 4), means, thickness_mm, voxel_mm),
+        index=index,
         look=look,
     )
 

@@ -37,10 +37,12 @@ from surgplan.io import (
 )
 from surgplan.synthesis import (
     Body,
+    GateSettings,
     SyntheticVolume,
     VolumeSettings,
     around_liver,
     body_of,
+    check_volume,
     phantom_body,
     synthesise,
 )
@@ -51,6 +53,7 @@ MANIFEST = "manifest.json"
 FACTS = "facts.json"
 LESIONS = "lesions.json"
 PREVIEW = "preview.png"
+ATTEMPT_OFFSET = 1_000_000
 _PREVIEWED = 12
 
 Progress = Callable[[float, str], None]
@@ -73,6 +76,10 @@ class DatasetSettings:
         alone, or of its Couinaud segments, gets a phantom bent around it.
     workers
         Processes.
+    gate
+        What each scan must reach; None takes every scan.
+    attempts
+        How often a scan that the gate refuses is made anew before it is given up.
     """
 
     count: int
@@ -80,10 +87,12 @@ class DatasetSettings:
     volumes: VolumeSettings = VolumeSettings()  # noqa: RUF009 - frozen
     labels: tuple[Path, ...] = ()
     workers: int = 1
+    gate: GateSettings | None = None
+    attempts: int = 3
 
     def __post_init__(self) -> None:
-        if self.count < 1 or self.workers < 1 or self.seed < 0:
-            msg = f"`count` and `workers` must be 1 or more and `seed` 0 or more, got {self}"
+        if min(self.count, self.workers, self.attempts) < 1 or self.seed < 0:
+            msg = "`count`, `workers` and `attempts` must be 1 or more, and `seed` 0 or more"
             raise UsageError(msg)
 
     def identity(self) -> dict[str, Any]:
@@ -93,6 +102,8 @@ class DatasetSettings:
             "seed": self.seed,
             "volumes": json.loads(json.dumps(asdict(self.volumes))),
             "labels": [p.name for p in self.labels],
+            "gate": None if self.gate is None else asdict(self.gate),
+            "attempts": self.attempts,
         }
 
 
@@ -150,7 +161,8 @@ def generate_volumes(
     manifest = _manifest(settings, folder)
     write_json(manifest, folder / MANIFEST)
     shown = [folder / r["folder"] for r in manifest["scans"][:_PREVIEWED]]
-    write_preview(shown, folder / PREVIEW)
+    if shown:
+        write_preview(shown, folder / PREVIEW)
     return manifest
 
 
@@ -209,9 +221,12 @@ def _scan(folder: Path, number: int) -> Path:
 
 
 def _write(settings: DatasetSettings, folder: Path, number: int) -> int:
-    """One scan; its facts are written last."""
-    made = _make(settings, number)
+    """One scan; its facts are written last. A scan that is given up has facts alone."""
+    made, refusals = _accepted(settings, number)
     place = _scan(folder, number)
+    if made is None:
+        write_json({"synthetic": True, "given_up": True, "refusals": refusals}, place / FACTS)
+        return number
     kind = made.image.modality.lower()
     image = place / f"{place.name}_desc-synthetic_{kind}.nii.gz"
     labels = place / f"{place.name}_desc-synthetic_dseg.nii.gz"
@@ -227,16 +242,34 @@ def _write(settings: DatasetSettings, folder: Path, number: int) -> int:
         place / LESIONS,
     )
     files = {p.name: sha256_of(p) for p in (image, labels, place / LESIONS)}
-    write_json({**made.facts, "image": image.name, "labels": labels.name, "sha256": files},
-               place / FACTS)  # fmt: skip
+    facts = {"image": image.name, "labels": labels.name, "sha256": files, "refusals": refusals}
+    write_json({**made.facts, **facts}, place / FACTS)
     return number
 
 
-def _make(settings: DatasetSettings, number: int) -> SyntheticVolume:
+def _accepted(
+    settings: DatasetSettings, number: int
+) -> tuple[SyntheticVolume | None, list[list[str]]]:
+    """The first attempt that the gate lets pass, and why those before it were refused."""
+    refusals: list[list[str]] = []
+    for attempt in range(settings.attempts):
+        made = _make(settings, number, attempt)
+        if settings.gate is None:
+            return made, refusals
+        report = check_volume(made.image, made.label_map, settings.gate)
+        if report.passed:
+            made.facts["gate"] = report.figures
+            return made, refusals
+        refusals.append(list(report.reasons))
+    return None, refusals
+
+
+def _make(settings: DatasetSettings, number: int, attempt: int = 0) -> SyntheticVolume:
     body = None
     if settings.labels:
         body = _body(settings.labels[number % len(settings.labels)], settings.seed)
-    return synthesise(settings.volumes, seed=settings.seed, number=number, body=body)
+    place = number + attempt * ATTEMPT_OFFSET
+    return synthesise(settings.volumes, seed=settings.seed, number=place, body=body)
 
 
 @lru_cache(maxsize=2)
@@ -260,10 +293,14 @@ def _read(path: Path) -> LabelMap:
 
 
 def _manifest(settings: DatasetSettings, folder: Path) -> dict[str, Any]:
-    rows = []
+    rows, refused, given_up = [], 0, 0
     for number in range(settings.count):
         place = _scan(folder, number)
         facts = read_json(place / FACTS)
+        refused += len(facts["refusals"])
+        if facts.get("given_up"):
+            given_up += 1
+            continue
         lesions = read_json(place / LESIONS)["lesions"]
         rows.append({"folder": place.name, "lesions": len(lesions), **facts})
     return {
@@ -272,5 +309,7 @@ def _manifest(settings: DatasetSettings, folder: Path) -> dict[str, Any]:
         "notice": NOT_A_MEDICAL_DEVICE,
         **settings.identity(),
         "count": settings.count,
+        "refused_attempts": refused,
+        "refused_scans": given_up,
         "scans": rows,
     }

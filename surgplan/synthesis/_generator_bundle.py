@@ -1,0 +1,140 @@
+"""A generator on disk: a bundle with safetensors weights, verified before it is loaded.
+
+Layout::
+
+    NAME/LICENSE
+         configs/metadata.json           MONAI's fields, and under "surgplan" what sampling needs
+         models/autoencoder.safetensors  half precision
+         models/flow.safetensors
+         docs/README.md                  the model card with its privacy audit
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from surgplan.errors import ModelIntegrityError, NothingToDoError
+from surgplan.synthesis._classes import CLASSES
+from surgplan.synthesis._generator import (
+    LOOKS,
+    GeneratorSettings,
+    build_autoencoder,
+    build_flow,
+)
+
+GENERATOR_METADATA = Path("configs/metadata.json")
+AUTOENCODER = Path("models/autoencoder.safetensors")
+FLOW = Path("models/flow.safetensors")
+DEFAULT_GENERATOR = "generator-3mm"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Generator:
+    """The networks of a bundle, ready to sample.
+
+    Attributes
+    ----------
+    name
+        For people.
+    settings
+        How the networks are built.
+    autoencoder, flow
+        In evaluation mode, on the CPU.
+    scale
+        One over the spread of latents in training.
+    noise
+        ``(looks, classes)``: spread of what the autoencoder cannot carry, in Hounsfield units.
+    noise_blur
+        Standard deviation in voxels that gives that noise its correlation.
+    spacing_mm
+        Of the training.
+    sha256
+        Of autoencoder and flow, as the bundle states them.
+    """
+
+    name: str
+    settings: GeneratorSettings
+    autoencoder: torch.nn.Module
+    flow: torch.nn.Module
+    scale: float
+    noise: torch.Tensor
+    noise_blur: float
+    spacing_mm: float
+    sha256: tuple[str, str]
+
+
+def find_generator(name: str | Path | None = None) -> Path:
+    """Folder of a shipped generator by name, or of a bundle.
+
+    Raises
+    ------
+    NothingToDoError
+        If there is none.
+    """
+    wanted = str(name or DEFAULT_GENERATOR)
+    shipped = Path(str(files("surgplan.models"))) / "generators"
+    for folder in (shipped / wanted, Path(wanted)):
+        if (folder / GENERATOR_METADATA).is_file():
+            return folder
+    known = sorted(p.parent.parent.name for p in shipped.glob(f"*/{GENERATOR_METADATA}"))
+    msg = f"no generator {wanted!r}: give a bundle's folder or one of {known}"
+    raise NothingToDoError(msg)
+
+
+@lru_cache(maxsize=2)
+def load_generator(folder: Path) -> Generator:
+    """The networks of a bundle, checksums verified.
+
+    Raises
+    ------
+    ModelIntegrityError
+        If weights or metadata are damaged or do not fit each other.
+    """
+    try:
+        own: dict[str, Any] = json.loads((folder / GENERATOR_METADATA).read_text())["surgplan"]
+        settings = GeneratorSettings(**own["network"])
+        if tuple(own["classes"]) != CLASSES or tuple(own["looks"]) != LOOKS:
+            msg = f"generator {folder} was made for other classes or looks; retrain it"
+            raise ModelIntegrityError(msg)
+        autoencoder, flow = build_autoencoder(settings), build_flow(settings)
+        _load(autoencoder, folder / AUTOENCODER, own["sha256"]["autoencoder"])
+        _load(flow, folder / FLOW, own["sha256"]["flow"])
+        return Generator(
+            name=str(own["name"]),
+            settings=settings,
+            autoencoder=autoencoder.eval(),
+            flow=flow.eval(),
+            scale=float(own["scale"]),
+            noise=torch.tensor(own["noise"]),
+            noise_blur=float(own["noise_blur"]),
+            spacing_mm=float(own["spacing_mm"]),
+            sha256=(own["sha256"]["autoencoder"], own["sha256"]["flow"]),
+        )
+    except (OSError, KeyError, TypeError, ValueError) as e:
+        if isinstance(e, ModelIntegrityError):
+            raise
+        msg = f"generator {folder} cannot be read: {e!r}; retrain or reinstall it"
+        raise ModelIntegrityError(msg) from e
+
+
+def _load(network: torch.nn.Module, path: Path, sha256: str) -> None:
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != sha256:
+        msg = f"{path} does not have the checksum that its card states; reinstall or retrain"
+        raise ModelIntegrityError(msg)
+    try:
+        weights = {k: v.float() for k, v in load_file(path).items()}
+        network.load_state_dict(weights)
+    except (SafetensorError, RuntimeError) as e:
+        msg = f"weights {path} do not fit the network: {e}"
+        raise ModelIntegrityError(msg) from e

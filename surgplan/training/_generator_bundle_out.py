@@ -1,0 +1,198 @@
+"""A finished generator as a bundle with its model card."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import monai
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from surgplan import NOT_A_MEDICAL_DEVICE, __version__
+from surgplan.io import atomic_file, write_json
+from surgplan.synthesis import (
+    AUTOENCODER,
+    CLASSES,
+    FLOW,
+    GENERATOR_METADATA,
+    LOOKS,
+    REMAINDER_HU,
+    pack,
+    unpack,
+)
+from surgplan.training._checkpoint import RunState
+from surgplan.training._generator_samples import Scan, draw_generator_sample
+from surgplan.training._generator_settings import GeneratorTrainingSettings
+
+NOISE_SAMPLES = 40
+LICENCE = "Apache-2.0 for the code; the weights carry the terms of the data named in the card."
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Lost:
+    """What the autoencoder cannot carry.
+
+    Attributes
+    ----------
+    noise
+        ``(looks, classes)`` spread in Hounsfield units.
+    blur
+        Standard deviation in voxels of a blur that gives white noise the same correlation.
+    """
+
+    noise: torch.Tensor
+    blur: float
+
+
+def measure_lost(
+    autoencoder: torch.nn.Module, settings: GeneratorTrainingSettings, scans: Sequence[Scan]
+) -> Lost:
+    """The spread per look and class, and the correlation of neighbours, over some samples."""
+    square = torch.zeros(len(LOOKS), len(CLASSES), dtype=torch.float64)
+    count = torch.zeros_like(square)
+    correlation = []
+    for index in range(NOISE_SAMPLES):
+        sample = draw_generator_sample(
+            scans, settings.autoencoder.patches, settings.spacing_mm, settings.seed + 3, index
+        )
+        with torch.no_grad():
+            mu, _ = autoencoder.encode(pack(sample.remainder))  # type: ignore[operator]
+            kept = unpack(autoencoder.decode(mu))  # type: ignore[operator]
+        lost = (sample.remainder - kept) * REMAINDER_HU
+        flat = sample.index.flatten()
+        square[sample.look] += torch.bincount(
+            flat, weights=lost.flatten().double() ** 2, minlength=len(CLASSES)
+        )
+        count[sample.look] += torch.bincount(flat, minlength=len(CLASSES))
+        correlation.append(float((lost[:, :, 1:] * lost[:, :, :-1]).mean() / lost.var()))
+    pooled = (square.sum(dim=0) / count.sum(dim=0).clamp_min(1)).sqrt()
+    noise = torch.where(count > 200, (square / count.clamp_min(1)).sqrt(), pooled)
+    mean = float(np.clip(np.mean(correlation), 0.0, 0.8))
+    blur = float(np.sqrt(-0.25 / np.log(mean))) if mean > 0.02 else 0.0
+    return Lost(noise=noise.float(), blur=blur)
+
+
+def write_generator_bundle(
+    settings: GeneratorTrainingSettings,
+    states: tuple[RunState, RunState],
+    scale: float,
+    lost: Lost,
+    folder: Path,
+) -> None:
+    """Weights (the running averages, half precision), metadata and model card, in this order.
+
+    ``states`` are those of the autoencoder and of the flow.
+    """
+    for part in (AUTOENCODER.parent, GENERATOR_METADATA.parent, Path("docs")):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    sums = {}
+    for name, path, state in (
+        ("autoencoder", AUTOENCODER, states[0]),
+        ("flow", FLOW, states[1]),
+    ):
+        weights = {
+            k: v.detach().to("cpu", torch.float16).contiguous()
+            for k, v in state.averaged.state_dict().items()
+        }
+        with atomic_file(folder / path) as temporary:
+            save_file(weights, temporary, metadata={"notice": NOT_A_MEDICAL_DEVICE})
+        sums[name] = hashlib.sha256((folder / path).read_bytes()).hexdigest()
+    write_json(_metadata(settings, sums, scale, lost), folder / GENERATOR_METADATA)
+    for name, text in (
+        ("docs/README.md", _card(settings, states, sums)),
+        ("LICENSE", LICENCE + "\n"),
+    ):
+        with atomic_file(folder / name) as temporary:
+            temporary.write_text(text)
+
+
+def _metadata(
+    settings: GeneratorTrainingSettings, sums: dict[str, str], scale: float, lost: Lost
+) -> dict[str, Any]:
+    return {
+        "version": __version__,
+        "monai_version": monai.__version__,
+        "pytorch_version": torch.__version__.split("+")[0],
+        "numpy_version": np.__version__,
+        "required_packages_version": {"safetensors": "0.5", "einops": "0.8"},
+        "name": settings.name,
+        "task": "synthesis of CT and MR of the upper abdomen from label maps",
+        "description": f"Autoencoder and rectified flow at {settings.spacing_mm:g} mm. "
+        f"{NOT_A_MEDICAL_DEVICE}",
+        "authors": "the surgplan developers",
+        "copyright": "the surgplan developers",
+        "surgplan": {
+            "name": settings.name,
+            "sha256": sums,
+            "network": settings.network.to_dict(),
+            "classes": list(CLASSES),
+            "looks": list(LOOKS),
+            "spacing_mm": settings.spacing_mm,
+            "scale": round(scale, 6),
+            "noise": [[round(float(v), 2) for v in row] for row in lost.noise],
+            "noise_blur": round(lost.blur, 3),
+        },
+    }
+
+
+def _card(
+    settings: GeneratorTrainingSettings,
+    states: tuple[RunState, RunState],
+    sums: dict[str, str],
+) -> str:
+    rows = "\n".join(
+        f"| {s.source.name} | {s.look or 'in turn'} | {s.source.weight:g} | {s.source.licence} |"
+        for s in settings.sources
+    )
+    parts = "\n".join(
+        f"| {name} | {sum(p.numel() for p in state.averaged.parameters()) / 1e6:.2f} | "
+        f"{state.step} of {stage.steps} | {_last(state)} | `{sums[name]}` |"
+        for name, state, stage in (
+            ("autoencoder", states[0], settings.autoencoder),
+            ("flow", states[1], settings.flow),
+        )
+    )
+    return f"""# {settings.name}
+
+**{NOT_A_MEDICAL_DEVICE}**
+
+Makes CT- and MR-like images of the upper abdomen from a label map at {settings.spacing_mm:g} mm.
+An image is the mean brightness of each structure, as asked for, plus a remainder (texture, noise,
+what labels do not say) that a rectified flow draws in the latent space of an autoencoder. After
+decoding, the mean of the remainder over every structure is set to 0, and the noise that the
+autoencoder cannot carry is put back with its measured spread; so a structure has exactly the
+Hounsfield units that it was given, and the networks give it texture. Written
+{datetime.now(UTC):%Y-%m-%d} by surgplan {__version__}, seed {settings.seed}. {settings.note}
+
+| part | million parameters | steps | last loss | sha256 |
+|---|---|---|---|---|
+{parts}
+
+## Trained on
+
+| source | look | weight | licence |
+|---|---|---|---|
+{rows}
+
+These are very few people. The generator knows their texture and little of anybody else's; it is a
+small model that shows the way, trained in minutes on one processor core, no substitute for scans.
+Contrast phases other than native and portal were learned from rendered phantoms alone, MR from one
+slab. What it draws inside hollow organs and around organs is not anatomy.
+
+## Use
+
+Training data, with `surgplan synthesize --method flow`; every image is marked synthetic. How real
+it looks in numbers, and whether it copies its training scans, stands in `docs/synthesis.json`,
+written by `benchmarks/bench_synthesis.py`.
+"""
+
+
+def _last(state: RunState) -> str:
+    losses = [row["loss"] for row in state.history[-5:]]
+    return f"{sum(losses) / len(losses):.3f}" if losses else "none"

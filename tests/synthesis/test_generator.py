@@ -1,0 +1,214 @@
+"""The generator's parts: what goes in comes out, brightness is exact, seeds decide."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from surgplan.errors import ModelIntegrityError, NothingToDoError, UsageError
+from surgplan.synthesis import (
+    CLASSES,
+    LOOKS,
+    Generator,
+    GeneratorSettings,
+    SampleSettings,
+    Scene,
+    build_autoencoder,
+    build_flow,
+    change_look,
+    class_index,
+    class_means,
+    find_generator,
+    generate,
+    hu_as_mr,
+    load_generator,
+    mean_image,
+    mr_as_hu,
+    one_hot,
+    pack,
+    remainder,
+    unpack,
+)
+
+TINY = GeneratorSettings(code=(8, 8), flow=(8, 16))
+
+
+def tiny_generator(settings: GeneratorSettings = TINY) -> Generator:
+    torch.manual_seed(0)
+    return Generator(
+        name="tiny",
+        settings=settings,
+        autoencoder=build_autoencoder(settings).eval(),
+        flow=build_flow(settings).eval(),
+        scale=1.0,
+        noise=torch.full((len(LOOKS), len(CLASSES)), 6.0),
+        noise_blur=0.4,
+        spacing_mm=3.0,
+        sha256=("", ""),
+    )
+
+
+def scene(look: str = "portal") -> Scene:
+    labels = torch.full((18, 20, 26), 203)
+    labels[3:15, 4:16, 4:20] = 1
+    labels[6:11, 7:12, 8:14] = 2
+    index = class_index(labels)
+    ideal = torch.where(labels == 1, 105.0, torch.where(labels == 2, 60.0, 50.0))
+    return Scene(ideal=ideal, index=index, look=look, voxel_mm=3.0, thickness_mm=3.0)
+
+
+def test_blocks_pack_and_unpack() -> None:
+    image = torch.randn(4, 6, 8)
+    assert torch.equal(unpack(pack(image)), image)
+    block = pack(image)[0, :, 1, 2, 3]
+    assert torch.equal(block, image[2:4, 4:6, 6:8].reshape(-1))
+
+
+def test_an_image_is_its_means_and_its_remainder() -> None:
+    index = scene().index
+    image = torch.randn(index.shape) * 30 + 80
+    means = mean_image(index, class_means(index, image))
+    assert torch.allclose(means + 60 * remainder(image, means), image, atol=1e-3)
+    for place in index.unique():
+        mask = index == place
+        assert float(class_means(index, image)[place]) == pytest.approx(
+            float(image[mask].mean()), abs=1e-3
+        )
+
+
+def test_shares_of_classes_in_latent_voxels_add_up() -> None:
+    index = class_index(torch.randint(0, 17, (8, 8, 8)))
+    shares = one_hot(index, 4)
+    assert shares.shape == (len(CLASSES), 2, 2, 2)
+    assert torch.allclose(shares.sum(dim=0), torch.ones(2, 2, 2))
+    assert float(shares[3, 0, 0, 0]) == pytest.approx(
+        float((index[:4, :4, :4] == 3).float().mean()), abs=1e-6
+    )
+
+
+@pytest.mark.parametrize("use_flow", [True, False])
+def test_each_structure_is_as_bright_as_asked_for(use_flow: bool) -> None:
+    made = generate(
+        tiny_generator(),
+        scene(),
+        SampleSettings(steps=2, use_flow=use_flow),
+        torch.Generator().manual_seed(1),
+    )
+    what = scene()
+    assert made.shape == what.ideal.shape
+    wanted = class_means(what.index, what.means)
+    found = class_means(what.index, made)
+    for place in what.index.unique():
+        assert float(found[place]) == pytest.approx(float(wanted[place]), abs=0.05)
+    assert made[what.index == 1].std() > 3
+
+
+def test_same_seed_same_image() -> None:
+    images = [
+        generate(
+            tiny_generator(), scene(), SampleSettings(steps=3), torch.Generator().manual_seed(seed)
+        )
+        for seed in (4, 4, 5)
+    ]
+    assert torch.equal(images[0], images[1])
+    assert not torch.equal(images[0], images[2])
+
+
+@pytest.mark.slow
+def test_ddpm_takes_all_its_steps() -> None:
+    settings = GeneratorSettings(code=(8, 8), flow=(8, 8), sampler="ddpm")
+    generator = tiny_generator(settings)
+    calls = []
+    generator.flow.register_forward_hook(lambda *_: calls.append(1))
+    small = Scene(
+        ideal=torch.zeros(16, 16, 16),
+        index=torch.ones(16, 16, 16, dtype=torch.long),
+        look="native",
+        voxel_mm=3.0,
+        thickness_mm=3.0,
+    )
+    made = generate(generator, small, SampleSettings(), torch.Generator().manual_seed(0))
+    assert len(calls) == 1000
+    assert made.isfinite().all()
+
+
+def test_a_changed_look_has_new_means_and_keeps_some_texture() -> None:
+    generator = tiny_generator()
+    old = scene()
+    image = old.means + 20 * torch.randn(
+        old.ideal.shape, generator=torch.Generator().manual_seed(1)
+    )
+    new = Scene(
+        ideal=-old.ideal, index=old.index, look="MR", voxel_mm=3.0, thickness_mm=3.0
+    )  # fmt: skip
+    made = change_look(
+        generator,
+        image,
+        new,
+        SampleSettings(steps=4, strength=0.5, noise=False),
+        torch.Generator().manual_seed(2),
+    )
+    assert float(made[new.index == 1].mean()) == pytest.approx(
+        float(new.means[new.index == 1].mean()), abs=0.1
+    )
+
+
+def test_mr_scale_goes_both_ways() -> None:
+    image = torch.linspace(0, 900, 50)
+    assert torch.allclose(hu_as_mr(mr_as_hu(image)), image, atol=1e-3)
+
+
+def write_bundle(folder: Path, **changes: object) -> Path:
+    import hashlib
+
+    generator = tiny_generator()
+    (folder / "models").mkdir(parents=True)
+    (folder / "configs").mkdir()
+    sums = {}
+    for name, network in (("autoencoder", generator.autoencoder), ("flow", generator.flow)):
+        path = folder / "models" / f"{name}.safetensors"
+        save_file({k: v.half().contiguous() for k, v in network.state_dict().items()}, path)
+        sums[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    own = {
+        "name": "tiny",
+        "sha256": sums,
+        "network": TINY.to_dict(),
+        "classes": list(CLASSES),
+        "looks": list(LOOKS),
+        "spacing_mm": 3.0,
+        "scale": 1.0,
+        "noise": generator.noise.tolist(),
+        "noise_blur": 0.4,
+        **changes,
+    }
+    (folder / "configs/metadata.json").write_text(json.dumps({"surgplan": own}))
+    return folder
+
+
+def test_a_bundle_is_verified_and_loaded(tmp_path: Path) -> None:
+    folder = write_bundle(tmp_path / "good")
+    loaded = load_generator(find_generator(folder))
+    weight = next(iter(loaded.flow.state_dict().values()))
+    assert torch.allclose(
+        weight, next(iter(tiny_generator().flow.state_dict().values())), atol=1e-3
+    )
+    path = folder / "models/flow.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    load_generator.cache_clear()
+    with pytest.raises(ModelIntegrityError, match="checksum"):
+        load_generator(folder)
+    with pytest.raises(ModelIntegrityError, match="classes"):
+        load_generator(write_bundle(tmp_path / "other", classes=[1, 2]))
+    with pytest.raises(NothingToDoError, match="no generator"):
+        find_generator("nowhere")
+
+
+def test_settings_refuse_nonsense() -> None:
+    with pytest.raises(UsageError, match="steps"):
+        SampleSettings(steps=0)
+    with pytest.raises(ModelIntegrityError, match="multiples of 8"):
+        GeneratorSettings(flow=(12, 16))
