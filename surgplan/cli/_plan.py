@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,7 @@ from surgplan.cli._options import (
 )
 from surgplan.cli._outcome import Outcome
 from surgplan.cli._plans import plan_facts, plans_table, read_plan, read_plans
+from surgplan.cli._risks import add_risks, risks_of
 from surgplan.cli._steps import Steps
 from surgplan.cli._terminal import terminal
 from surgplan.cli._wishes import Wishes
@@ -35,6 +37,16 @@ PlanFile = Annotated[
 PlanFiles = Annotated[
     list[Path] | None,
     typer.Argument(metavar="[PLAN]...", help="Plan files or names; else all of the case."),
+]
+
+BoundaryErrorOption = Annotated[
+    float | None,
+    typer.Option(
+        "--boundary-error-mm",
+        min=0.0,
+        max=20.0,
+        help="Standard deviation of the segmentation's boundaries: adds 90 % intervals.",
+    ),
 ]
 
 
@@ -71,7 +83,9 @@ def propose(
     return Outcome(kind="plan propose", data=data, text=plans_table(plans))
 
 
-def assess(case: CaseFolder, plan: PlanFile) -> Outcome:
+def assess(
+    case: CaseFolder, plan: PlanFile, boundary_error_mm: BoundaryErrorOption = None
+) -> Outcome:
     """Every number of a plan, with unit and formula, computed now on the labels of the case."""
     from rich.table import Table
 
@@ -89,7 +103,13 @@ def assess(case: CaseFolder, plan: PlanFile) -> Outcome:
         table.add_row(f"divides {vessel.name}", f"{vessel.downstream_ml:.1f}", "ml", where)
     for flag in (*chosen.assessment.not_assessed, *chosen.assessment.flags):
         table.add_row("note", "", "", flag)
-    return Outcome(kind="plan assess", data={"case": case, **plan_facts(chosen)}, text=table)
+    data = {"case": case, **plan_facts(chosen)}
+    if boundary_error_mm is not None:
+        with terminal().progress("moving boundaries"):
+            risks = risks_of(chosen, label_map, boundary_error_mm)
+        data["uncertainty"] = asdict(risks)
+        add_risks(table, risks)
+    return Outcome(kind="plan assess", data=data, text=table)
 
 
 def replay(case: CaseFolder, plan: PlanFile) -> Outcome:
