@@ -20,6 +20,7 @@ from surgplan.volume import LabelMap
 Points = npt.NDArray[np.float64]
 
 _LEAST_MM = 1.0
+_GAIN = 1.3  # control points pull the surface only in part
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -91,9 +92,7 @@ def moved(
     if isinstance(resection, UnionResection):
         parts = list(resection.parts)
         inner = replace(handle, part=0)
-        parts[handle.part] = moved(
-            parts[handle.part], inner, to_mm, label_map, reach_mm=reach_mm
-        )
+        parts[handle.part] = moved(parts[handle.part], inner, to_mm, label_map, reach_mm=reach_mm)
         return UnionResection(parts=tuple(parts))
     if isinstance(resection, PlaneResection):
         return _moved_plane(resection, handle.number, to_mm, reach_mm)
@@ -108,6 +107,33 @@ def moved(
     if isinstance(resection, WedgeResection):
         return _turned_wedge(resection, handle.number, to_mm, label_map)
     return resection
+
+
+def pulled(resection: Resection, at_mm: Points, by_mm: Points) -> Resection | None:
+    """The cut after it was taken hold of at a point, not at a handle; None where it cannot be.
+
+    A plane moves as a whole, a curved cut bends around the point, a path moves there.
+    """
+    if isinstance(resection, PlaneResection):
+        return replace(resection, point_mm=_xyz(np.asarray(resection.point_mm) + by_mm))
+    if isinstance(resection, BezierResection):
+        points = resection.control_points_mm
+        away = np.linalg.norm(points - at_mm, axis=-1)
+        width = np.sort(away.ravel())[min(4, away.size - 1)]
+        share = np.exp(-((away / max(float(width), _LEAST_MM)) ** 2))
+        share /= share.max()
+        return BezierResection(
+            control_points_mm=points + _GAIN * share[..., None] * by_mm,
+            resected_side=resection.resected_side,
+        )
+    if isinstance(resection, FreehandResection):
+        off = resection.path_mm - at_mm
+        depth = np.asarray(resection.direction)
+        away = np.linalg.norm(off - (off @ depth)[:, None] * depth, axis=1)
+        path = resection.path_mm.copy()
+        path[int(np.argmin(away))] += by_mm - (by_mm @ depth) * depth
+        return FreehandResection(path_mm=path, direction=resection.direction)
+    return None
 
 
 def _plane_handles(plane: PlaneResection, reach_mm: float) -> tuple[Handle, ...]:

@@ -2,20 +2,268 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtCore import QObject, QSize, Qt, QTimer
+from qtpy.QtCore import Signal as QtSignal
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QStackedWidget,
+    QTabWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
+from napari_surgplan._icons import icon
+from napari_surgplan._map_picture import picture_of
+from napari_surgplan._mouse import CutMouse, Pointer
+from napari_surgplan._newest import Newest
+from napari_surgplan._plan_bar import PlanBar
+from napari_surgplan._plan_clicks import PlanClicks
+from napari_surgplan._plan_layers import PlanLayers
+from napari_surgplan._plan_rows import headline, rows_of
+from napari_surgplan._plan_table import CompareTable, PlanTable
+from napari_surgplan._planner import Draft, Planner
+from napari_surgplan._proposals import ProposalBar
+from napari_surgplan._resectogram import Resectogram
 from napari_surgplan._session import Session
+from napari_surgplan._wishes_box import WishesBox
+from napari_surgplan._work import start
+from surgplan.planning import Resection
+
+EMPTY = (
+    "<h3>No structures yet</h3>Find them in the tab <b>Anatomy</b>, or open a case that has them. "
+    "Then plan the cut here."
+)
+KINDS: tuple[tuple[str, str, str, str], ...] = (
+    ("plane", "Plane", "A flat cut beside the tumours that keeps the most liver", "Ctrl+1"),
+    ("curved", "Curved", "A flat patch to be bent by its sixteen handles", "Ctrl+2"),
+    ("wedge", "Wedge", "All within the margin of the tumours, out the shortest way", "Ctrl+3"),
+    ("territory", "Territory", "Then click a vessel: what hangs on it is resected", "Ctrl+4"),
+    ("drawn", "Draw", "Then click points on the liver: the cut runs through them", "Ctrl+5"),
+)
+_CALM_MS = 120
+_GOOD, _BAD, _WAIT = "#2e7d4f", "#a33a3a", "#5b6472"
+
+
+class _Post(QObject):
+    """Runs functions on the thread of the window."""
+
+    posted = QtSignal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.posted.connect(lambda call: call(), Qt.ConnectionType.QueuedConnection)
 
 
 class PlanTab(QWidget):
-    """Plans of the case at hand."""
+    """Cuts of every kind begun in a click or two, held by handles, judged while they move.
+
+    Parameters
+    ----------
+    session, viewer
+        The case, and the napari viewer that shows it.
+    """
 
     def __init__(self, session: Session, viewer: Any) -> None:
         super().__init__()
-        layout = QVBoxLayout(self)
-        text = QLabel("No structures yet. Find them in the tab Anatomy, then plan the cut here.")
-        text.setWordWrap(True)
-        layout.addWidget(text)
-        layout.addStretch()
+        self.session = session
+        self._post = _Post()
+        self.planner = Planner(session, here=self._post.posted.emit)
+        self.layers = PlanLayers(self.planner, viewer)
+        self.clicks = PlanClicks(self.planner)
+        self.mouse = CutMouse(self.planner, self.layers, viewer, clicked=self._clicked)
+        self.mapper: Newest[Draft, Any] = Newest(self._mapped)
+        self._calm = QTimer(self)
+        self._calm.setSingleShot(True)
+        self._calm.setInterval(_CALM_MS)
+        self._make()
+        self._lay_out()
+        self._connect()
+        self._show_ready()
+
+    def begin(self, kind: str) -> None:
+        """Start a plan of a kind: at once, or with a click in a view."""
+        self.clicks.mode = None
+        if kind in ("territory", "drawn"):
+            self.clicks.start(kind)
+            return
+        start(
+            self.session,
+            lambda _: self.planner.start_of(kind),
+            title=f"Laying a {kind} cut",
+            done=partial(self._begun, kind),
+        )
+
+    def join(self, view: Any) -> None:
+        """Let the mouse work on the cut in another view, too."""
+        CutMouse(self.planner, self.layers, view, clicked=self._clicked)
+
+    def _begun(self, kind: str, resection: Resection) -> None:
+        self.planner.begin(kind, resection)
+
+    def _make(self) -> None:
+        self.buttons = {
+            kind: self._kind_button(kind, word, tip, keys) for kind, word, tip, keys in KINDS
+        }
+        self.hint = QLabel()
+        self.hint.setWordWrap(True)
+        self.finish = QPushButton("Done")
+        self.finish.setToolTip("No more points (Enter)")
+        self.wishes = WishesBox()
+        self.proposals = ProposalBar(self.session, self.planner)
+        self.bar = PlanBar(self.session)
+        self.verdict = QLabel()
+        self.verdict.setWordWrap(True)
+        self.why = QLabel()
+        self.why.setWordWrap(True)
+        self.table = PlanTable()
+        self.map = Resectogram()
+        self.compare = CompareTable()
+
+    def _kind_button(self, kind: str, word: str, tip: str, keys: str) -> QToolButton:
+        button = QToolButton()
+        button.setText(word)
+        button.setIcon(icon(kind))
+        button.setIconSize(QSize(32, 32))
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
+        button.setToolTip(f"{tip} ({keys})")
+        button.setShortcut(keys)
+        button.setMinimumWidth(60)
+        button.clicked.connect(partial(self.begin, kind))
+        return button
+
+    def _lay_out(self) -> None:
+        kinds = QHBoxLayout()
+        kinds.setSpacing(2)
+        for button in self.buttons.values():
+            kinds.addWidget(button, 1)
+        hint = QHBoxLayout()
+        hint.addWidget(self.hint, 1)
+        hint.addWidget(self.finish)
+        self.pages = QTabWidget()
+        self.pages.setDocumentMode(True)
+        for widget, word in ((self.table, "Numbers"), (self.map, "Map"), (self.compare, "Compare")):
+            self.pages.addTab(widget, word)
+        work = QWidget()
+        layout = QVBoxLayout(work)
+        layout.setContentsMargins(0, 4, 0, 0)
+        layout.setSpacing(6)
+        layout.addLayout(kinds)
+        layout.addLayout(hint)
+        for widget in (self.wishes, self.proposals, self.bar, self.verdict, self.why):
+            layout.addWidget(widget)
+        layout.addWidget(self.pages, 1)
+        empty = QLabel(EMPTY)
+        empty.setWordWrap(True)
+        empty.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(empty)
+        self.stack.addWidget(work)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self.stack)
+
+    def _connect(self) -> None:
+        session, planner = self.session, self.planner
+        session.labels_changed.connect(self._make_ready)
+        session.plans_changed.connect(self._show_plans)
+        planner.ready_changed.connect(self._show_ready)
+        planner.numbers_changed.connect(self._show_numbers)
+        planner.cut_changed.connect(self._calm.start)
+        self._calm.timeout.connect(self._ask_map)
+        self.mapper.done.connect(
+            lambda _, got: self._post.posted.emit(partial(self._show_map, got))
+        )
+        self.clicks.changed.connect(self._show_hint)
+        self.finish.clicked.connect(self.clicks.stop)
+        self.wishes.margin_changed.connect(planner.widen)
+        self.wishes.changed.connect(self._wished)
+        for source in (self.table, self.map):
+            source.pointed.connect(session.focus)
+        self.compare.chosen.connect(session.choose_plan)
+        self._show_hint()
+        self._show_plans()
+
+    def _make_ready(self) -> None:
+        if self.session.label_map is None or self.planner.prepared is not None:
+            return
+        start(
+            self.session,
+            self.planner.make_ready,
+            title="Getting ready to plan",
+            done=self.planner.take_ready,
+        )
+
+    def _clicked(self, pointer: Pointer) -> bool:
+        return self.clicks.click(pointer)
+
+    def _wished(self) -> None:
+        asked = self.wishes.wishes()
+        self.planner.wish(condition=asked.condition, patient=asked.patient, tumours=asked.tumours)
+
+    def _show_ready(self) -> None:
+        prepared = self.planner.prepared
+        self.stack.setCurrentIndex(0 if self.session.label_map is None else 1)
+        for button in self.buttons.values():
+            button.setEnabled(prepared is not None)
+        self.proposals.setEnabled(prepared is not None)
+        if prepared is not None:
+            self.wishes.show_tumours([shape.tumour for shape in prepared.tumours])
+        self._show_numbers()
+
+    def _show_plans(self) -> None:
+        current = self.session.current_plan
+        self.compare.show_plans(self.session.plans, None if current is None else current.name)
+
+    def _show_numbers(self) -> None:
+        draft = self.planner.draft
+        assessment = None if draft is None else draft.assessment
+        if assessment is not None:
+            told = headline(assessment)
+            self._say(told.text, _GOOD if told.feasible else _BAD)
+            self.table.show_rows(rows_of(assessment))
+            self.wishes.show_wishes(self.planner.wishes)
+            self._ask_map()
+        elif draft is not None:
+            self._say("Working out the numbers …", _WAIT)
+        else:
+            ready = self.planner.prepared is not None
+            self._say("Choose a kind of cut, or Propose." if ready else "Getting ready …", _WAIT)
+            self.table.show_rows(())
+            self.map.show_picture(None, ())
+        self.table.fade(faded=assessment is None)
+        self.why.setText("" if draft is None else draft.why)
+        self.why.setVisible(bool(self.why.text()))
+
+    def _say(self, text: str, colour: str) -> None:
+        self.verdict.setText(text)
+        self.verdict.setStyleSheet(
+            f"background: {colour}; color: white; padding: 6px; border-radius: 4px; "
+            "font-weight: 600"
+        )
+
+    def _show_hint(self) -> None:
+        self.hint.setText(self.clicks.hint)
+        self.hint.setVisible(bool(self.clicks.hint))
+        self.finish.setVisible(self.clicks.mode == "drawn")
+
+    def _ask_map(self) -> None:
+        draft = self.planner.draft
+        if draft is not None and draft.sheet is not None and not draft.sheet.is_empty:
+            self.mapper.ask(draft)
+
+    def _mapped(self, draft: Draft) -> Any:
+        label_map = self.session.label_map
+        if draft.sheet is None or label_map is None:
+            return None, ()
+        vessels = () if draft.assessment is None else draft.assessment.vessels_cut
+        return picture_of(draft.sheet, label_map, self.planner.segments), vessels
+
+    def _show_map(self, drawn: Any) -> None:
+        if self.planner.draft is not None:
+            self.map.show_picture(*drawn)

@@ -11,9 +11,11 @@ from surgplan.errors import UsageError
 from surgplan.planning import (
     BezierResection,
     FreehandResection,
+    Perfusion,
     PlaneResection,
     PreparedLiver,
     Resection,
+    TerritoryResection,
     WedgeResection,
     best_plane,
     cut_sheet,
@@ -56,6 +58,16 @@ def wedge(prepared: PreparedLiver, tumours: Sequence[int], margin_mm: float) -> 
     return WedgeResection.on(prepared, list(tumours), margin_mm + _LAID_MM)
 
 
+def widened(prepared: PreparedLiver, wedge: WedgeResection, margin_mm: float) -> WedgeResection:
+    """The same wedges with another margin, out the same ways."""
+    data = wedge.to_dict()
+    laid = margin_mm + _LAID_MM
+    for row in data["corridors"]:
+        row["end_mm"] += max(laid - data["margin_mm"], 0.0)
+    data["margin_mm"] = laid
+    return WedgeResection.from_dict(data, prepared.label_map)
+
+
 def drawn(
     prepared: PreparedLiver, tumours: Sequence[int], path_mm: Points, into_depth: Points
 ) -> FreehandResection:
@@ -79,6 +91,11 @@ def drawn(
     return cut if right_way else back
 
 
+def territory(perfusion: Perfusion, branch: int) -> TerritoryResection:
+    """All that hangs on a branch of a vessel tree."""
+    return TerritoryResection(tree=perfusion.tree, branches=(branch,))
+
+
 def other_side(resection: Resection) -> Resection | None:
     """The same cut with its other side resected; None for kinds that have no other side."""
     if isinstance(resection, PlaneResection):
@@ -87,9 +104,7 @@ def other_side(resection: Resection) -> Resection | None:
     if isinstance(resection, BezierResection):
         return resection.other_side()
     if isinstance(resection, FreehandResection):
-        return FreehandResection(
-            path_mm=resection.path_mm[::-1], direction=resection.direction
-        )
+        return FreehandResection(path_mm=resection.path_mm[::-1], direction=resection.direction)
     return None
 
 

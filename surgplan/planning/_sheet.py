@@ -58,6 +58,20 @@ class CutSheet:
         """Whether the cut misses the liver."""
         return len(self.triangles) == 0
 
+    def within(self, low_mm: float, high_mm: float) -> CutSheet:
+        """The part whose margin lies between two values, trimmed exactly there."""
+        finite = np.minimum(self.margin_mm, 1e6)
+        columns = np.column_stack([self.points_mm, self.flat_mm, finite])
+        triangles = self.triangles
+        columns, triangles, _ = trim(columns, triangles, columns[:, 5] - low_mm)
+        columns, triangles, _ = trim(columns, triangles, high_mm - columns[:, 5])
+        return CutSheet(
+            points_mm=columns[:, :3],
+            triangles=triangles,
+            flat_mm=columns[:, 3:5],
+            margin_mm=columns[:, 5],
+        )
+
 
 def cut_sheet(
     prepared: PreparedLiver, resection: Resection, *, step_mm: float = 3.0, margins: bool = True

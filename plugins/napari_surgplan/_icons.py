@@ -1,0 +1,104 @@
+"""Small drawings for buttons, in colours that show on dark and light themes alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtCore import QPointF, Qt
+from qtpy.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap
+
+SIZE = 48
+_CUT = QColor("#f2994a")
+_LINE = QColor("#9aa7b8")
+
+
+def icon(name: str) -> QIcon:
+    """The icon of a name in `DRAWINGS`."""
+    pixmap = QPixmap(SIZE, SIZE)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.scale(SIZE / 24, SIZE / 24)
+    DRAWINGS[name](painter, _LINE)
+    painter.end()
+    return QIcon(pixmap)
+
+
+def _pen(colour: QColor, width: float = 1.6) -> QPen:
+    pen = QPen(colour, width)
+    pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+    pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+    return pen
+
+
+def _liver(painter: QPainter, colour: QColor) -> None:
+    path = QPainterPath(QPointF(2.5, 13))
+    path.cubicTo(2, 6, 8, 4, 13, 5.5)
+    path.cubicTo(17, 6.5, 20, 6, 21.5, 7.5)
+    path.cubicTo(21.5, 11, 16, 13, 12.5, 15)
+    path.cubicTo(9, 17.5, 7, 20.5, 4.5, 19)
+    path.cubicTo(3, 18, 2.7, 16, 2.5, 13)
+    painter.setPen(_pen(colour, 1.3))
+    painter.drawPath(path)
+
+
+def _plane(painter: QPainter, colour: QColor) -> None:
+    _liver(painter, colour)
+    painter.setPen(_pen(_CUT, 2.2))
+    painter.drawLine(QPointF(14.5, 2.5), QPointF(7.5, 21.5))
+
+
+def _curved(painter: QPainter, colour: QColor) -> None:
+    _liver(painter, colour)
+    path = QPainterPath(QPointF(16, 2.5))
+    path.cubicTo(8, 8, 17, 14, 7, 21.5)
+    painter.setPen(_pen(_CUT, 2.2))
+    painter.drawPath(path)
+
+
+def _wedge(painter: QPainter, colour: QColor) -> None:
+    _liver(painter, colour)
+    path = QPainterPath(QPointF(5, 3))
+    path.cubicTo(5.5, 15, 14, 15, 15, 3)
+    painter.setPen(_pen(_CUT, 2.2))
+    painter.drawPath(path)
+    painter.setBrush(colour)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.drawEllipse(QPointF(10, 8), 1.8, 1.8)
+
+
+def _branch(painter: QPainter, colour: QColor) -> None:
+    painter.setPen(_pen(colour, 2.0))
+    painter.drawLine(QPointF(12, 22), QPointF(12, 14))
+    painter.drawLine(QPointF(12, 14), QPointF(5, 7))
+    painter.setPen(_pen(_CUT, 2.2))
+    for end in (QPointF(14, 3), QPointF(21, 6)):
+        painter.drawLine(QPointF(16, 9), end)
+    painter.drawLine(QPointF(12, 14), QPointF(16, 9))
+
+
+def _draw(painter: QPainter, colour: QColor) -> None:
+    _liver(painter, colour)
+    pen = _pen(_CUT, 2.2)
+    pen.setStyle(Qt.PenStyle.DotLine)
+    path = QPainterPath(QPointF(15, 4))
+    path.cubicTo(9, 8, 13, 14, 6, 20)
+    painter.setPen(pen)
+    painter.drawPath(path)
+
+
+def _target(painter: QPainter, colour: QColor) -> None:
+    painter.setPen(_pen(colour, 2.0))
+    painter.drawEllipse(QPointF(12, 12), 5.5, 5.5)
+    for x, y in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+        painter.drawLine(QPointF(12 + 4 * x, 12 + 4 * y), QPointF(12 + 10 * x, 12 + 10 * y))
+
+
+DRAWINGS: dict[str, Callable[[QPainter, QColor], None]] = {
+    "plane": _plane,
+    "curved": _curved,
+    "wedge": _wedge,
+    "territory": _branch,
+    "drawn": _draw,
+    "target": _target,
+}

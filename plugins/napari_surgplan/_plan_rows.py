@@ -1,0 +1,234 @@
+"""An assessment as rows that a surgeon reads: what, how much, whether that is enough, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from surgplan.planning import Assessment, FunctionalRemnant, TumourMargin, Verdict, VesselCut
+
+State = Literal["good", "bad", "plain"]
+Vector = tuple[float, float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A line of the table.
+
+    Attributes
+    ----------
+    group
+        What it belongs to: ``'Verdict'``, ``'Tumours'``, ``'Vessels divided'``, ``'Volumes'``.
+    name, text
+        What it is, and its value as people read it.
+    value
+        The number itself, as the engine gave it; None for words.
+    state
+        Whether it meets what is asked.
+    tip
+        Formula, denominator, source.
+    point_mm
+        Where it is, LPS; None for what is everywhere.
+    """
+
+    group: str
+    name: str
+    text: str
+    value: float | None = None
+    state: State = "plain"
+    tip: str = ""
+    point_mm: Vector | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Headline:
+    """The plan in a sentence, and whether it is feasible."""
+
+    text: str
+    feasible: bool
+
+
+def headline(assessment: Assessment) -> Headline:
+    """Whether the plan clears the tumours and keeps enough liver, and what is in the way."""
+    against = []
+    missed = [t for t in assessment.tumours if not (t.resected and _clears(t, assessment))]
+    against += [_missed(t, assessment) for t in missed]
+    against += [
+        f"{v.value_percent:.0f} % {v.name} stay, at least {v.minimum_percent:.0f} % wanted"
+        for v in assessment.verdicts
+        if not v.passed
+    ]
+    if against:
+        return Headline(text="Not feasible: " + "; ".join(against), feasible=False)
+    margin = assessment.smallest_margin_mm
+    cleared = "" if margin is None else f"tumours cleared by {margin:.1f} mm or more, "
+    flr = (
+        f"{assessment.remnant_functional_ml:.0f} ml ({assessment.flr_percent:.0f} %) of liver stay"
+    )
+    return Headline(text=f"Feasible: {cleared}{flr}", feasible=True)
+
+
+def rows_of(assessment: Assessment) -> tuple[Row, ...]:
+    """All rows, most important first."""
+    return (
+        *_remnant(assessment),
+        *(_tumour(t, assessment) for t in assessment.tumours),
+        *_function(assessment.function),
+        *(_vessel(v) for v in assessment.vessels_cut),
+        *_distances(assessment),
+        *_volumes(assessment),
+    )
+
+
+def compared(plans: Sequence[tuple[str, Assessment]]) -> tuple[list[str], list[list[str]]]:
+    """Names of rows, and a column of texts for each of several plans."""
+    lines: list[tuple[str, list[str]]] = [
+        ("Feasible", ["yes" if headline(a).feasible else "no" for _, a in plans]),
+        ("Future liver remnant, ml", [f"{a.remnant_functional_ml:.0f}" for _, a in plans]),
+        ("of measured functional liver, %", [f"{a.flr_percent:.1f}" for _, a in plans]),
+        ("working remnant, %", [_working(a.function) for _, a in plans]),
+        ("Resected, ml", [f"{a.resected_ml:.0f}" for _, a in plans]),
+        ("Smallest margin, mm", [_smallest(a) for _, a in plans]),
+        ("Area of the cut, cm²", [f"{a.cut_area_mm2 / 100:.0f}" for _, a in plans]),
+        ("Vessels divided", [f"{len(a.vessels_cut)}" for _, a in plans]),
+        ("thickest, mm", [_thickest(a) for _, a in plans]),
+    ]
+    return [name for name, _ in lines], [list(c) for c in zip(*(t for _, t in lines), strict=True)]
+
+
+def _clears(tumour: TumourMargin, assessment: Assessment) -> bool:
+    return tumour.margin_mm >= assessment.margin_mm
+
+
+def _missed(tumour: TumourMargin, assessment: Assessment) -> str:
+    if not tumour.resected:
+        return f"{tumour.name} {tumour.side}"
+    return f"{tumour.name} {tumour.margin_mm:.1f} mm, {assessment.margin_mm:g} mm wanted"
+
+
+def _remnant(assessment: Assessment) -> Iterator[Row]:
+    yield Row(
+        group="Remnant",
+        name="Future liver remnant",
+        text=f"{assessment.remnant_functional_ml:.0f} ml",
+        value=assessment.remnant_functional_ml,
+        tip="FLR: remnant without tumour",
+    )
+    told = {v.name for v in assessment.verdicts}
+    yield from (_verdict(v) for v in assessment.verdicts)
+    for quantity in assessment.quantities():
+        if quantity.unit == "%" and quantity.name.removeprefix("FLR ") not in told:
+            inputs = "; ".join(f"{n} {v:.0f}" for n, v in quantity.inputs)
+            yield Row(
+                group="Remnant",
+                name=quantity.name.removeprefix("FLR "),
+                text=f"{quantity.value:.1f} %",
+                value=quantity.value,
+                tip=f"{quantity.formula} ({inputs})",
+            )
+
+
+def _verdict(verdict: Verdict) -> Row:
+    return Row(
+        group="Remnant",
+        name=verdict.name,
+        text=f"{verdict.value_percent:.1f} % (≥ {verdict.minimum_percent:g} %)",
+        value=verdict.value_percent,
+        state="good" if verdict.passed else "bad",
+        tip=f"Threshold: {verdict.source}",
+    )
+
+
+def _tumour(tumour: TumourMargin, assessment: Assessment) -> Row:
+    good = tumour.resected and _clears(tumour, assessment)
+    words = f"{tumour.margin_mm:.1f} mm" if tumour.resected else tumour.side
+    one, five, ten = (area / 100 for area in tumour.cut_within_mm2)
+    return Row(
+        group="Margins",
+        name=f"{tumour.name.capitalize()} ({tumour.volume_ml:.1f} ml)",
+        text=words,
+        value=tumour.margin_mm,
+        state="good" if good else "bad",
+        tip=(
+            f"Smallest distance to the cut; wanted {assessment.margin_mm:g} mm. Cut nearer than "
+            f"1 / 5 / 10 mm: {one:.1f} / {five:.1f} / {ten:.1f} cm²"
+        ),
+        point_mm=tumour.at_mm,
+    )
+
+
+def _function(function: FunctionalRemnant | None) -> Iterator[Row]:
+    if function is None:
+        return
+    tip = "Remnant that keeps its portal supply and its hepatic drainage, of the functional liver"
+    missing = "".join(f" ({m})" for m in function.missing)
+    yield Row(
+        group="Function",
+        name="Working remnant" + missing,
+        text=f"{function.functional_ml:.0f} ml, {function.flr_percent:.1f} %",
+        value=function.functional_ml,
+        tip=tip,
+    )
+    losses = (
+        ("Without supply", function.devascularised_ml),
+        ("Congested", function.congested_ml),
+        ("Without both", function.both_ml),
+    )
+    for name, loss in losses:
+        if loss is not None and loss >= 0.5:
+            yield Row(group="Function", name=name, text=f"{loss:.0f} ml", value=loss)
+
+
+def _vessel(vessel: VesselCut) -> Row:
+    place = "" if vessel.at == "cut" else " at the surface"
+    return Row(
+        group="Vessels divided",
+        name=f"{vessel.name}{place}",
+        text=f"⌀ {vessel.diameter_mm:.1f} mm, {vessel.downstream_ml:.0f} ml",
+        value=vessel.diameter_mm,
+        tip=f"Order {vessel.order}; the cut meets it at {vessel.angle_deg:.0f}° to its normal; "
+        f"{vessel.downstream_ml:.0f} ml hang on it",
+        point_mm=vessel.point_mm,
+    )
+
+
+def _distances(assessment: Assessment) -> Iterator[Row]:
+    for structure in assessment.structures:
+        if structure.distance_mm is None:
+            continue
+        crossed = f"crossed, {structure.crossed_area_mm2:.0f} mm²"
+        yield Row(
+            group="Distances",
+            name=structure.name.capitalize(),
+            text=crossed if structure.crossed else f"{structure.distance_mm:.1f} mm",
+            value=structure.distance_mm,
+            tip="Smallest distance to the cut in the liver",
+        )
+
+
+def _volumes(assessment: Assessment) -> Iterator[Row]:
+    for quantity in assessment.quantities():
+        if quantity.unit == "ml" and quantity.name != "future liver remnant":
+            yield Row(
+                group="Volumes",
+                name=quantity.name.capitalize(),
+                text=f"{quantity.value:.1f} ml",
+                value=quantity.value,
+                tip=quantity.formula,
+            )
+    area = assessment.cut_area_mm2
+    yield Row(group="Volumes", name="Area of the cut", text=f"{area / 100:.1f} cm²", value=area)
+
+
+def _working(function: FunctionalRemnant | None) -> str:
+    return "–" if function is None else f"{function.flr_percent:.1f}"
+
+
+def _smallest(assessment: Assessment) -> str:
+    margin = assessment.smallest_margin_mm
+    return "–" if margin is None else f"{margin:.1f}"
+
+
+def _thickest(assessment: Assessment) -> str:
+    return f"{max((v.diameter_mm for v in assessment.vessels_cut), default=0.0):.1f}"

@@ -1,0 +1,366 @@
+"""The cut at work: begun, held and let go, judged by the engine, and put among the plans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from psygnal import Signal
+
+from napari_surgplan import _starts
+from napari_surgplan._follow import Progress, silent
+from napari_surgplan._newest import Newest
+from napari_surgplan._session import Session
+from napari_surgplan._sides import LiverGrid, resected_points
+from surgplan.errors import NothingToDoError, SurgplanError
+from surgplan.planning import (
+    Assessment,
+    BezierResection,
+    Condition,
+    CutSheet,
+    FreehandResection,
+    Patient,
+    Plan,
+    PlaneResection,
+    PreparedLiver,
+    Resection,
+    WedgeResection,
+    assess_prepared,
+    couinaud_from_vessels,
+    cut_sheet,
+    prepare,
+)
+from surgplan.volume import LIVER, LabelMap
+
+Points = npt.NDArray[np.float64]
+Here = Callable[[Callable[[], None]], None]
+
+STEP_MM = 3.0
+STARTS: dict[str, Callable[[PreparedLiver, Sequence[int], float], Resection]] = {
+    "plane": _starts.plane,
+    "curved": _starts.curved,
+    "bowl": _starts.bowl,
+    "wedge": _starts.wedge,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What a plan shall do: margin, condition, body size, and for which tumours (None: all)."""
+
+    margin_mm: float = 10.0
+    condition: Condition = "normal"
+    patient: Patient | None = None
+    tumours: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Draft:
+    """The cut at work.
+
+    Attributes
+    ----------
+    name
+        Of the plan that it is or becomes.
+    resection, sheet
+        The cut, and how it looks; the sheet of a cut that is slow to draw follows a moment later.
+    resected
+        ``(n,)`` which points of the thin liver grid are resected; None before they are known.
+    liver_resected
+        ``(n,)`` the same of the points of the liver's surface.
+    assessment
+        What it does; None until the engine has judged it.
+    """
+
+    name: str
+    resection: Resection
+    sheet: CutSheet | None = None
+    resected: npt.NDArray[np.bool_] | None = None
+    liver_resected: npt.NDArray[np.bool_] | None = None
+    assessment: Assessment | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ready:
+    """A case made ready: for the engine, for the eye, and its Couinaud segments if it has them."""
+
+    prepared: PreparedLiver
+    grid: LiverGrid
+    segments: LabelMap | None
+
+
+class Planner:
+    """Makes and changes the plan at work.
+
+    Parameters
+    ----------
+    session
+        The case.
+    here
+        Runs a function on the thread of the window; at once where there is none.
+
+    Attributes
+    ----------
+    cut_changed
+        The cut, or how it looks, changed.
+    numbers_changed
+        The assessment changed, or is out of date.
+    ready_changed
+        Another case is ready to be planned on, or none is.
+    """
+
+    cut_changed = Signal()
+    numbers_changed = Signal()
+    ready_changed = Signal()
+
+    def __init__(self, session: Session, here: Here = lambda call: call()) -> None:
+        self.session = session
+        self.here = here
+        self.wishes = Wishes()
+        self.prepared: PreparedLiver | None = None
+        self.grid: LiverGrid | None = None
+        self.segments: LabelMap | None = None
+        self.draft: Draft | None = None
+        self.held = False
+        self._keep = False
+        self._putting = False
+        self.drawer: Newest[Draft, Draft] = Newest(self._drawn)
+        self.judge: Newest[Draft, Draft] = Newest(self._judged)
+        self.maker: Newest[tuple[WedgeResection, float], Resection] = Newest(self._widened)
+        pairs: tuple[tuple[Newest[Any, Any], Callable[[Any, Any], None]], ...] = (
+            (self.drawer, self._show),
+            (self.judge, self._take),
+            (self.maker, lambda _, made: self.change(made)),
+        )
+        for newest, arrived in pairs:
+            newest.done.connect(lambda asked, got, to=arrived: here(lambda: to(asked, got)))
+            newest.failed.connect(lambda _, error: here(lambda: self._fail(error)))
+        session.labels_changed.connect(self._labels_changed)
+        session.plans_changed.connect(self._plans_changed)
+
+    def make_ready(self, progress: Progress = silent) -> Ready:
+        """What planning needs of the labels at hand; slow, so on a worker."""
+        if self.session.label_map is None:
+            msg = "the scan has no structures yet; find them in the tab Anatomy"
+            raise NothingToDoError(msg)
+        progress(0.0, "outlining liver and tumours")
+        prepared = prepare(self.session.label_map)
+        grid = LiverGrid.of(prepared)
+        progress(0.2, "following the vessels")
+        segments = segments_of(prepared)
+        progress(1.0, "ready")
+        return Ready(prepared=prepared, grid=grid, segments=segments)
+
+    def take_ready(self, ready: Ready) -> None:
+        """Go on with what `make_ready` made, if it still fits."""
+        if ready.prepared.label_map is self.session.label_map:
+            self.prepared, self.grid = ready.prepared, ready.grid
+            self.segments = ready.segments
+            self.ready_changed.emit()
+            self._plans_changed()
+
+    @property
+    def tumours(self) -> tuple[int, ...]:
+        """Ids of the tumours to resect."""
+        known = () if self.prepared is None else tuple(s.tumour.id for s in self.prepared.tumours)
+        wanted = self.wishes.tumours
+        return known if wanted is None else tuple(t for t in known if t in wanted)
+
+    def start_of(self, kind: str) -> Resection:
+        """A first cut of a kind in `STARTS`; up to a second, so on a worker."""
+        return STARTS[kind](self._ready(), self.tumours, self.wishes.margin_mm)
+
+    def begin(self, kind: str, resection: Resection, why: str = "") -> None:
+        """A new plan with this cut."""
+        self._work_on(Draft(name=self.free_name(kind), resection=resection, why=why), keep=True)
+
+    def hold(self, resection: Resection) -> None:
+        """The cut while a handle is dragged: drawn at once, judged when there is time."""
+        if self.draft is not None:
+            self.held = True
+            self._work_on(Draft(name=self.draft.name, resection=resection), keep=False)
+
+    def let_go(self) -> None:
+        """The handle was let go: the cut becomes the plan as soon as it is judged."""
+        if self.draft is None:
+            return
+        self.held = False
+        if self.draft.assessment is not None:
+            self._put(self.draft)
+        else:
+            self._keep = True
+
+    def change(self, resection: Resection) -> None:
+        """Another cut in the plan at work, in one go."""
+        self.hold(resection)
+        self.let_go()
+
+    def wish(self, **changes: Any) -> None:
+        """Other wishes; the plan at work is judged by them."""
+        self.wishes = replace(self.wishes, **changes)
+        if self.draft is not None:
+            draft = replace(self.draft, assessment=None)
+            self._work_on(draft, keep=True)
+
+    def widen(self, margin_mm: float) -> None:
+        """Another margin wanted; a wedge is laid anew at once, other cuts are only judged anew."""
+        self.wishes = replace(self.wishes, margin_mm=margin_mm)
+        draft = self.draft
+        if draft is not None and isinstance(draft.resection, WedgeResection):
+            self.maker.ask((draft.resection, margin_mm))
+        elif draft is not None:
+            self._work_on(replace(draft, assessment=None), keep=True)
+
+    def _widened(self, request: tuple[WedgeResection, float]) -> Resection:
+        wedge, margin_mm = request
+        return _starts.widened(self._ready(), wedge, margin_mm)
+
+    def free_name(self, kind: str) -> str:
+        """A name that no plan has yet."""
+        taken = {plan.name for plan in self.session.plans}
+        names = (f"{kind}-{n}" if n > 1 else kind for n in range(1, len(taken) + 2))
+        return next(name for name in names if name not in taken)
+
+    def _ready(self) -> PreparedLiver:
+        if self.prepared is None:
+            msg = "the liver is still being made ready for planning; wait a moment"
+            raise NothingToDoError(msg)
+        return self.prepared
+
+    def _work_on(self, draft: Draft, *, keep: bool) -> None:
+        prepared = self._ready()
+        if draft.sheet is None and quick_to_draw(draft.resection):
+            draft = replace(draft, sheet=cut_sheet(prepared, draft.resection, step_mm=STEP_MM))
+        elif draft.sheet is None and self.draft is not None and self.draft.name == draft.name:
+            draft = replace(draft, sheet=self.draft.sheet)
+        self.draft, self._keep = draft, keep
+        self.cut_changed.emit()
+        self.numbers_changed.emit()
+        self.drawer.ask(draft)
+        if draft.assessment is None:
+            self.judge.ask(draft)
+
+    def _drawn(self, draft: Draft) -> Draft:
+        prepared, grid = self._ready(), self.grid
+        sheet = draft.sheet
+        if sheet is None or not quick_to_draw(draft.resection):
+            sheet = cut_sheet(prepared, draft.resection, step_mm=STEP_MM)
+        if grid is None:
+            return replace(draft, sheet=sheet)
+        points = np.concatenate([grid.points_mm, self._liver_points()])
+        both = resected_points(draft.resection, sheet, points)
+        count = len(grid.points_mm)
+        return replace(draft, sheet=sheet, resected=both[:count], liver_resected=both[count:])
+
+    def _liver_points(self) -> Points:
+        found = [s.points for s in self.session.surfaces if s.segment.code == LIVER.code]
+        return found[0] if found else np.zeros((0, 3))
+
+    def _judged(self, draft: Draft) -> Draft:
+        assessment = assess_prepared(
+            self._ready(),
+            draft.resection,
+            margin_mm=self.wishes.margin_mm,
+            condition=self.wishes.condition,
+            patient=self.wishes.patient,
+        )
+        return replace(draft, assessment=assessment)
+
+    def _show(self, asked: Draft, drawn: Draft) -> None:
+        draft = self.draft
+        if draft is not None and draft.resection is asked.resection:
+            self.draft = replace(
+                draft,
+                sheet=drawn.sheet,
+                resected=drawn.resected,
+                liver_resected=drawn.liver_resected,
+            )
+            self.cut_changed.emit()
+
+    def _take(self, asked: Draft, judged: Draft) -> None:
+        draft = self.draft
+        if draft is None or draft.resection is not asked.resection:
+            return
+        assessment = judged.assessment
+        if assessment is None or assessment.margin_mm != self.wishes.margin_mm:
+            return
+        self.draft = replace(draft, assessment=assessment)
+        self.numbers_changed.emit()
+        if self._keep:
+            self._put(self.draft)
+
+    def _put(self, draft: Draft) -> None:
+        if draft.assessment is None:
+            return
+        self._keep = False
+        before = self.session.state.plan(draft.name)
+        why = draft.why or ("" if before is None else before.why)
+        plan = Plan(
+            name=draft.name,
+            resection=draft.resection,
+            assessment=draft.assessment,
+            labels_fingerprint=self._ready().fingerprint,
+            why=why,
+        )
+        self._putting = True
+        try:
+            self.session.put_plan(plan)
+        finally:
+            self._putting = False
+
+    def _fail(self, error: BaseException) -> None:
+        if not isinstance(error, SurgplanError):
+            raise error
+        self.session.message.emit(str(error))
+
+    def _labels_changed(self) -> None:
+        if self.prepared is None or self.prepared.label_map is not self.session.label_map:
+            self.prepared = self.grid = self.segments = self.draft = None
+            self.judge.drop()
+            self.drawer.drop()
+            self.ready_changed.emit()
+            self.cut_changed.emit()
+            self.numbers_changed.emit()
+
+    def _plans_changed(self) -> None:
+        """The plan at work is another one: chosen, undone, read or deleted."""
+        if self._putting or self.prepared is None:
+            return
+        plan = self.session.current_plan
+        if plan is None:
+            self.draft = None
+            self.cut_changed.emit()
+            self.numbers_changed.emit()
+            return
+        if self.draft is not None and self.draft.assessment is plan.assessment:
+            return
+        self.judge.drop()
+        asked = plan.assessment
+        self.wishes = replace(
+            self.wishes, margin_mm=asked.margin_mm, condition=asked.condition, patient=asked.patient
+        )
+        draft = Draft(
+            name=plan.name, resection=plan.resection, assessment=plan.assessment, why=plan.why
+        )
+        self._work_on(draft, keep=False)
+
+
+def quick_to_draw(resection: Resection) -> bool:
+    """Whether a cut can be drawn between two moves of the mouse."""
+    return isinstance(resection, PlaneResection | BezierResection | FreehandResection)
+
+
+def segments_of(prepared: PreparedLiver) -> LabelMap | None:
+    """Couinaud's segments by the vessels; None where those do not tell them."""
+    vessels = prepared.perfusions
+    if vessels.portal is None or vessels.hepatic is None:
+        return None
+    try:
+        found = couinaud_from_vessels(prepared.label_map, vessels.portal.tree, vessels.hepatic.tree)
+    except NothingToDoError:
+        return None
+    return found.label_map
