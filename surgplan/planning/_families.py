@@ -20,6 +20,8 @@ from surgplan.planning._plane_family import Scored, TightPlane, tight_planes, wi
 from surgplan.planning._prepare import PreparedLiver
 from surgplan.planning._resection import Resection, takes
 from surgplan.planning._search import PlaneSearch, splits
+from surgplan.planning._territory_family import territories_with
+from surgplan.planning._verify import must_go
 from surgplan.planning._wedge import WedgeResection
 
 _CURVED_PLANES = 4
@@ -55,12 +57,13 @@ class Families:
         return Scored(name=name, resection=resection, objectives=objectives)
 
     def every(self) -> Iterator[Scored]:
-        """Planes, curved cuts, wedges, planes with wedges, and bowls, at several margins."""
+        """Cuts of all kinds, planes and wedges at several margins."""
         search = self.search
         planes = tight_planes(self.scorer, search, self.seed)
         for place in non_dominated(np.array([p.objectives.costs for p in planes])):
             yield planes[place].scored(search)
         yield from self._curved(planes)
+        yield from self._anatomical()
         ids = [shape.tumour.id for shape in self.prepared.tumours]
         for laid_mm in wider(self.margin_mm):
             wedge = WedgeResection.on(self.prepared, ids, laid_mm)
@@ -82,6 +85,21 @@ class Families:
             others = [c.tumour for n, c in enumerate(wedge.corridors) if n not in split.tumours]
             plane = replace(search, tumours=split.tumours).plane(split.direction)
             yield self.scored("plane-and-wedges", UnionResection(parts=(plane, wedge.only(others))))
+
+    def _anatomical(self) -> Iterator[Scored]:
+        """Territories of portal branches that hold every margin, or the tumours' middles only.
+
+        The latter with wedges for what of the margins lies outside.
+        """
+        portal = self.prepared.perfusions.portal
+        if portal is None:
+            return
+        for cut in territories_with(portal, must_go(self.prepared, self.margin_mm)):
+            yield self.scored("territory", cut)
+        shapes = self.prepared.tumours
+        wedge = WedgeResection.on(self.prepared, [s.tumour.id for s in shapes], self.margin_mm)
+        for cut in territories_with(portal, np.array([s.tumour.centre_mm for s in shapes])):
+            yield self.scored("territory-and-wedges", UnionResection(parts=(cut, wedge)))
 
     def _curved(self, planes: Sequence[TightPlane]) -> Iterator[Scored]:
         """Planes that differ much, bent around the tumours along one axis or the other."""

@@ -39,12 +39,12 @@ def propose(  # noqa: PLR0913 (one call with the words of the command line)
 ) -> tuple[Plan, ...]:
     """Different resections that clear every tumour with the margin, those that keep most first.
 
-    Planes, wedges around the tumours, planes with wedges, bowls and curved cuts compete in margin,
-    functional remnant, liver behind the vessels that they divide, area and bend (see
-    `Objectives`); proposed is a spread of those that no other one beats in all of these: of
-    each kind the one that keeps most, then the best in each respect, then those in between. Every proposal is
-    checked with a distance transform of its own before it is returned. Without tumours, three
-    geometric planes.
+    Planes, curved cuts, wedges around the tumours, planes with wedges, bowls and territories of
+    portal branches compete in margin, functional remnant, liver behind the vessels that they
+    divide, area and bend (see `Objectives`). Proposed is a spread of those that no other one beats
+    in all of these: of each kind the one that keeps most, then the best in each respect, then
+    those in between. Every proposal is checked with a distance transform of its own before it is
+    returned. Without tumours, three geometric planes.
 
     Parameters
     ----------

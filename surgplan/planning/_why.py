@@ -12,6 +12,7 @@ from surgplan.planning._choose import Judged
 from surgplan.planning._kinds import UnionResection
 from surgplan.planning._pareto import non_dominated, normalised
 from surgplan.planning._resection import PlaneResection, Resection
+from surgplan.planning._territory_resection import TerritoryResection
 from surgplan.planning._wedge import WedgeResection
 
 _BEST = (
@@ -78,7 +79,12 @@ def _idea(resection: Resection, assessment: Assessment) -> str:
         return f"{pieces} around {what}, open to the nearest surface of the liver"
     if isinstance(resection, PlaneResection):
         return f"One flat cut that takes {what} with the {_part(resection)} part of the liver"
+    if isinstance(resection, TerritoryResection):
+        return f"Anatomical: the {resection.name}, with {what}"
     if isinstance(resection, UnionResection):
+        anatomical = [p.name for p in resection.parts if isinstance(p, TerritoryResection)]
+        if anatomical:
+            return f"Anatomical: the {' and the '.join(anatomical)}, and a margin around {what}"
         wedges = sum(len(p.corridors) for p in resection.parts if isinstance(p, WedgeResection))
         planes = [p for p in resection.parts if isinstance(p, PlaneResection)]
         flat = " and ".join(f"the {_part(p)} part of the liver" for p in planes)

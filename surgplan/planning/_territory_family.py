@@ -1,0 +1,44 @@
+"""Anatomical cuts: the territories of the portal branches that serve the tumours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from surgplan.planning._boundary import Points
+from surgplan.planning._perfusion import Perfusion
+from surgplan.planning._territory_resection import TerritoryResection
+from surgplan.planning._vessel_tree import VesselTree
+
+
+def territories_with(perfusion: Perfusion, points_mm: Points) -> Iterator[TerritoryResection]:
+    """Territories that hold all of ``(n, 3)`` points, from the largest to the smallest.
+
+    Level by level from the root: first those of the branches right behind the trunk, then of
+    theirs, down to the branches that serve the points. Never the whole tree.
+    """
+    serving = np.unique(perfusion.nodes.branch[perfusion.nearest(points_mm)])
+    lines = [_line(perfusion.tree, int(branch)) for branch in serving]
+    seen: set[frozenset[int]] = set()
+    for level in range(1, max(len(line) for line in lines)):
+        branches = _outermost(perfusion.tree, [line[min(level, len(line) - 1)] for line in lines])
+        taken = {n for branch in branches for n in perfusion.tree.subtree(branch)}
+        if branches not in seen and len(taken) < len(perfusion.tree.branches):
+            seen.add(branches)
+            yield TerritoryResection(tree=perfusion.tree, branches=tuple(sorted(branches)))
+
+
+def _line(tree: VesselTree, branch: int) -> list[int]:
+    """A branch and those before it, from the root on."""
+    line = [branch]
+    while (above := tree.branches[line[-1]].parent) is not None:
+        line.append(above)
+    return line[::-1]
+
+
+def _outermost(tree: VesselTree, branches: list[int]) -> frozenset[int]:
+    """Branches without those that hang on another of them."""
+    every = set(branches)
+    behind = {n for b in every for n in tree.subtree(b) if n != b}
+    return frozenset(every - behind)
