@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from surgplan.evaluation import score_masks
 from surgplan.io import read_numbers, read_volume, write_json
-from surgplan.segmentation import SegmentSettings, find_model, score_masks, segment
+from surgplan.segmentation import SegmentSettings, find_model, segment
 from surgplan.volume import (
     ARTERIES,
     BONE,

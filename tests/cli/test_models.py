@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -193,3 +195,42 @@ def test_a_network_segments_a_scan(surgplan_cli, tmp_path) -> None:
     told = surgplan_cli("segment", scan, tmp_path / "no.nii.gz", "--max-memory", "1M")
     assert told.code == 6
     assert not (tmp_path / "no.nii.gz").exists()
+
+
+def test_folders_are_compared_case_by_case(surgplan_cli, labels, tmp_path) -> None:
+    label_map = read_label_map(labels)
+    for name in ("a", "b"):
+        write_label_map(label_map, tmp_path / "reference" / f"{name}.nii.gz")
+    array = label_map.array.copy()
+    array[:8][array[:8] == SPLEEN.label] = 0
+    write_label_map(label_map, tmp_path / "found" / "a.nii.gz")
+    write_label_map(label_map.with_array(array), tmp_path / "found" / "b" / "labels.nii.gz")
+    (tmp_path / "groups.csv").write_text("case,sex\na,f\nb,m\n")
+    words = ("evaluate", tmp_path / "found", tmp_path / "reference")
+    told = surgplan_cli(*words, "--subgroups", tmp_path / "groups.csv", "--json")
+    assert told.code == 0, told.err
+    gaps = {g["structure"]: g for g in told.answer["groups"]}
+    assert gaps["spleen"]["worst"] == "m"
+    assert gaps["liver parenchyma"]["gap"] == 0
+    assert set(told.answer["cases"]) == {"a", "b"}
+    assert "worst for m" in surgplan_cli(*words, "--subgroups", tmp_path / "groups.csv").out
+    (tmp_path / "found" / "a.nii.gz").unlink()
+    assert surgplan_cli(*words).code == 3
+
+
+def test_the_remnant_of_a_plan_is_compared(surgplan_cli, case, tmp_path) -> None:
+    plan = next((case / "plans").glob("*[!k].json"))
+    labels = case / "labels.nii.gz"
+    told = surgplan_cli("evaluate", labels, labels, "--plan", plan, "--json")
+    assert told.code == 0, told.err
+    assert told.answer["remnant"]["flr_error_points"] == 0
+    assert 0 < told.answer["remnant"]["predicted_flr_percent"] < 100
+    (tmp_path / "none.json").write_text("{}")
+    assert surgplan_cli("evaluate", labels, labels, "--plan", tmp_path / "none.json").code == 3
+
+
+def test_evaluation_needs_no_network_library(surgplan_cli, labels) -> None:
+    words = f"from surgplan.cli import main; main(['evaluate', {str(labels)!r}, {str(labels)!r}])"
+    code = f"import sys; {words}; raise SystemExit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+

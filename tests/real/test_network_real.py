@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from surgplan.cli import main
+from surgplan.evaluation import score_masks
 from surgplan.io import read_numbers, read_volume
-from surgplan.segmentation import SegmentSettings, score_masks, segment, shipped_models
+from surgplan.segmentation import SegmentSettings, segment, shipped_models
 
 CASES = Path(__file__).parents[2] / ".." / "shared" / "cases"
 

@@ -3,11 +3,16 @@
 import numpy as np
 import pytest
 import torch
-from monai.metrics import compute_average_surface_distance, compute_hausdorff_distance
+from monai.metrics import (
+    compute_average_surface_distance,
+    compute_dice,
+    compute_hausdorff_distance,
+    compute_surface_dice,
+)
 from scipy import ndimage
 
 from surgplan.errors import GeometryMismatchError, NothingToDoError
-from surgplan.segmentation import NSD_TOLERANCE_MM, WHOLE_LIVER, evaluate, score_masks
+from surgplan.evaluation import NSD_TOLERANCE_MM, WHOLE_LIVER, evaluate, score_masks
 from surgplan.volume import LIVER, LIVER_TUMOUR, PORTAL_VEIN, SPLEEN, Geometry, LabelMap
 
 GRID = Geometry.from_spacing(shape=(24, 40, 40), spacing_mm=(2.5, 0.8, 0.9))
@@ -26,7 +31,14 @@ def test_scores_agree_with_monai() -> None:
     tensors = [torch.from_numpy(m)[None, None].float() for m in (a, b)]
     hd95 = compute_hausdorff_distance(*tensors, percentile=95, spacing=GRID.spacing_mm)
     assd = compute_average_surface_distance(*tensors, symmetric=True, spacing=GRID.spacing_mm)
-    assert score.dice == pytest.approx(2 * (a & b).sum() / (a.sum() + b.sum()))
+    nsd = compute_surface_dice(
+        *(torch.cat([1 - t, t], dim=1) for t in tensors),
+        class_thresholds=[2.0],
+        spacing=GRID.spacing_mm,
+    )
+    assert score.dice == pytest.approx(float(compute_dice(*tensors)))
+    assert NSD_TOLERANCE_MM == 2.0
+    assert score.nsd == pytest.approx(float(nsd), abs=1e-3)
     assert score.hd95_mm == pytest.approx(float(hd95), abs=1e-3)
     assert score.assd_mm == pytest.approx(float(assd), abs=1e-3)
     assert score.volume_error_percent == pytest.approx(100 * (a.sum() / b.sum() - 1))
@@ -73,6 +85,13 @@ def test_centreline_dice_of_a_vessel_forgives_thickness_and_punishes_gaps() -> N
 
     assert cl_dice(thin) == pytest.approx(1, abs=0.1)
     assert cl_dice(gap) == pytest.approx(2 * 0.5 / 1.5, abs=0.12)
+
+
+def test_a_vessel_too_small_for_a_centreline_is_compared_as_a_whole() -> None:
+    block = np.zeros(GRID.shape, dtype=bool)
+    block[4:8, 10:14, 10:14] = True
+    score = score_masks(PORTAL_VEIN.name, block, block, GRID, is_vessel=True)
+    assert score.cl_dice == pytest.approx(1)
 
 
 def test_other_grids_and_empty_references_are_refused() -> None:

@@ -10,8 +10,17 @@ import numpy.typing as npt
 from skimage.morphology import skeletonize
 
 from surgplan.errors import GeometryMismatchError, NothingToDoError
-from surgplan.segmentation._surface_distance import boundary_distances
-from surgplan.volume import HEPATIC_VEINS, LIVER, PORTAL_VEIN, Geometry, LabelMap, box_of
+from surgplan.evaluation._lesions import LesionDetection, detect_lesions
+from surgplan.evaluation._surface_distance import boundary_distances
+from surgplan.volume import (
+    HEPATIC_VEINS,
+    LIVER,
+    LIVER_TUMOUR,
+    PORTAL_VEIN,
+    Geometry,
+    LabelMap,
+    box_of,
+)
 
 NSD_TOLERANCE_MM = 2.0
 WHOLE_LIVER = "whole liver"
@@ -52,15 +61,26 @@ class StructureScore:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """All structures of the reference, the whole liver first where there is one."""
+    """How close a label map is to its reference.
+
+    Attributes
+    ----------
+    scores
+        All structures of the reference, the whole liver first where there is one.
+    lesions
+        Tumours one by one; None where the reference does not know tumours.
+    """
 
     scores: tuple[StructureScore, ...]
+    lesions: LesionDetection | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return {
             "nsd_tolerance_mm": NSD_TOLERANCE_MM,
             "structures": [asdict(s) for s in self.scores],
+            "lesions": self.lesions
+            and {**asdict(self.lesions), "sensitivity": self.lesions.sensitivity},
         }
 
 
@@ -97,7 +117,14 @@ def evaluate(prediction: LabelMap, reference: LabelMap) -> Evaluation:
     if not scores:
         msg = "the reference has no structure to compare with"
         raise NothingToDoError(msg)
-    return Evaluation(scores=tuple(scores))
+    return Evaluation(scores=tuple(scores), lesions=_tumours(prediction, reference))
+
+
+def _tumours(prediction: LabelMap, reference: LabelMap) -> LesionDetection | None:
+    if reference.find(LIVER_TUMOUR.code) is None:
+        return None
+    found, wanted = prediction.mask(LIVER_TUMOUR), reference.mask(LIVER_TUMOUR)
+    return detect_lesions(found, wanted, reference.geometry)
 
 
 def score_masks(
@@ -131,7 +158,13 @@ def _cl_dice(
     if not (found.any() and wanted.any()):
         return 0.0
     box = box_of(found | wanted, geometry)
-    lines = skeletonize(found[box]), skeletonize(wanted[box])
+    lines = _centreline(found[box]), _centreline(wanted[box])
     precision = float(wanted[box][lines[0]].mean())
     sensitivity = float(found[box][lines[1]].mean())
     return 2 * precision * sensitivity / max(precision + sensitivity, 1e-12)
+
+
+def _centreline(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Of a vessel; all of it where it is too small to have one."""
+    line: npt.NDArray[np.bool_] = skeletonize(mask)
+    return line if line.any() else mask
