@@ -13,6 +13,7 @@ import torch
 
 from surgplan.segmentation import build_network, find_model, load_network
 from surgplan.training._checkpoint import STATE, RunState
+from surgplan.training._curves import write_curves
 from surgplan.training._loss import grouped_loss
 from surgplan.training._samples import draw_sample
 from surgplan.training._settings import TrainingSettings
@@ -68,8 +69,10 @@ def train(
                 progress(state.step / settings.steps, _words(state))
         if time.monotonic() - last_save > 60 * settings.checkpoint_minutes:
             state.save(run)
+            write_curves(state.history, run)
             last_save = time.monotonic()
     state.save(run)
+    write_curves(state.history, run)
     return state
 
 
