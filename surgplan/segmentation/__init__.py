@@ -3,6 +3,13 @@
 Also the bundles that networks come in.
 """
 
+from surgplan.segmentation._adopted import (
+    AdoptedModel,
+    add_model,
+    added_models,
+    find_added,
+    look_into,
+)
 from surgplan.segmentation._bundle import (
     DEFAULT_MODEL,
     METADATA,
@@ -14,6 +21,7 @@ from surgplan.segmentation._bundle import (
     read_model_info,
     shipped_models,
 )
+from surgplan.segmentation._chosen import describe_engine
 from surgplan.segmentation._couinaud import (
     COUINAUD_MODEL,
     LearnedCouinaud,
@@ -21,12 +29,19 @@ from surgplan.segmentation._couinaud import (
 )
 from surgplan.segmentation._doubts import Doubt, DoubtKind, doubts_about
 from surgplan.segmentation._intensity import CT_WINDOW_HU, normalise, percentiles, scale
-from surgplan.segmentation._liver_frame import COUINAUD_CHANNELS, liver_frame, network_input
+from surgplan.segmentation._liver_frame import (
+    BORDERS,
+    COUINAUD_CHANNELS,
+    Plane,
+    liver_frame,
+    network_input,
+)
 from surgplan.segmentation._liver_view import LIVER_CHANNELS, liver_view
 from surgplan.segmentation._network import NetworkSettings, build_network
 from surgplan.segmentation._segment import Segmentation, SegmentSettings, segment
 
 __all__ = [
+    "BORDERS",
     "COUINAUD_CHANNELS",
     "COUINAUD_MODEL",
     "CT_WINDOW_HU",
@@ -34,21 +49,28 @@ __all__ = [
     "LIVER_CHANNELS",
     "METADATA",
     "WEIGHTS",
+    "AdoptedModel",
     "Doubt",
     "DoubtKind",
     "LearnedCouinaud",
     "ModelInfo",
     "NetworkSettings",
+    "Plane",
     "SegmentSettings",
     "Segmentation",
     "Stage",
+    "add_model",
+    "added_models",
     "build_network",
     "couinaud_from_shape",
+    "describe_engine",
     "doubts_about",
+    "find_added",
     "find_model",
     "liver_frame",
     "liver_view",
     "load_network",
+    "look_into",
     "network_input",
     "normalise",
     "percentiles",
