@@ -138,7 +138,11 @@ def constant(call: ast.Call, keyword: str, default: object) -> object:
     return default
 
 
-def dangers(source: str) -> list[str]:
+# Reads the weights of other people's models once, as plain data, to store them as safetensors.
+READS_TORCH_FILES = ROOT / "surgplan" / "segmentation" / "_foreign.py"
+
+
+def dangers(source: str, *, reads_torch_files: bool = False) -> list[str]:
     """Line and reason of everything in a file that could run or unpack what data says."""
     tree = ast.parse(source)
     names = imported_names(tree)
@@ -151,6 +155,9 @@ def dangers(source: str) -> list[str]:
         if not isinstance(call, ast.Call):
             continue
         name = dotted(call.func, names)
+        is_plain = constant(call, "weights_only", None) is True
+        if reads_torch_files and name == "torch.load" and is_plain:
+            continue
         if name in FORBIDDEN_NAMES | FORBIDDEN_CALLS or name.removeprefix("builtins.") in (
             FORBIDDEN_NAMES
         ):
@@ -169,7 +176,7 @@ def dangers(source: str) -> list[str]:
 
 @pytest.mark.parametrize("path", python_files(), ids=lambda p: str(p.relative_to(ROOT)))
 def test_no_file_can_run_what_data_says(path) -> None:
-    assert dangers(path.read_text()) == []
+    assert dangers(path.read_text(), reads_torch_files=path == READS_TORCH_FILES) == []
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,11 @@ for model in models:
 print(", ".join(f"{m.name} {m.version}, checksum fits" for m in models) or "none shipped")
 """
 
+_ENGINE_PROBE = """
+from surgplan.segmentation import describe_engine
+print(describe_engine())
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
@@ -86,8 +91,9 @@ def check_libraries() -> Iterable[Check]:
 
 
 def check_extras() -> Iterable[Check]:
-    """The optional parts: networks and the window."""
+    """The optional parts: networks, a faster engine for them, and the window."""
     yield _library("monai", state="missing", way_out="pip install 'surgplan[ai]'")
+    yield _library("openvino", state="missing", way_out="pip install 'surgplan[openvino]'")
     yield _library("napari", state="missing", way_out="pip install 'surgplan[gui]'")
 
 
@@ -129,6 +135,12 @@ def check_models() -> Iterable[Check]:
         yield _probe("models", _MODELS_PROBE, state="bad", way_out="reinstall surgplan")
 
 
+def check_engine() -> Iterable[Check]:
+    """What runs the default model fastest here; measured once, then remembered."""
+    if _version("torch") is not None and _version("monai") is not None:
+        yield _probe("engine", _ENGINE_PROBE, state="missing", way_out="see `models verify`")
+
+
 def check_resources() -> Iterable[Check]:
     """Memory, disk and the right to write here and in the folder for temporary files."""
     memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
@@ -147,6 +159,7 @@ ALL_CHECKS: tuple[Callable[[], Iterable[Check]], ...] = (
     check_graphics,
     check_torch,
     check_models,
+    check_engine,
     check_resources,
 )
 

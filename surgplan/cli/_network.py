@@ -31,9 +31,9 @@ class Network:
         """
         need_extra("torch", "segmentation by a network", "ai")
         need_extra("monai", "segmentation by a network", "ai")
-        from surgplan.segmentation import find_model
+        from surgplan.segmentation import find_added, find_model
 
-        info = find_model(self.model)
+        info = find_added(self.model) or find_model(self.model)
         info.verify()
         return {"name": info.name, "version": info.version, "sha256": info.sha256}
 

@@ -58,7 +58,7 @@ ModelOption = Annotated[
     typer.Option(
         "--model",
         metavar="NAME",
-        help="Shipped model or folder of a bundle.",
+        help="Shipped or added model, or folder of a bundle.",
         rich_help_panel=_NETWORK,
     ),
 ]
@@ -74,7 +74,7 @@ MaxMemoryOption = Annotated[
     typer.Option(
         "--max-memory",
         metavar="SIZE",
-        help="Refuse a scan that needs more, for example 3G.",
+        help="Use no more, for example 3G; else refuse.",
         rich_help_panel=_NETWORK,
     ),
 ]

@@ -16,6 +16,7 @@ from surgplan.io._label_doors import (
     read_numbers,
     write_label_map,
 )
+from surgplan.io._name_structures import name_structures
 from surgplan.io._nifti import read_nifti, read_scalar_map, write_scalar_map
 from surgplan.io._scene import write_scene
 from surgplan.io._series import SeriesInfo
@@ -31,6 +32,7 @@ __all__ = [
     "atomic_file",
     "check_intensities",
     "list_series",
+    "name_structures",
     "read_couinaud",
     "read_itk",
     "read_json",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -47,18 +47,53 @@ def labels_on(
     confidence
         Same shape, float32 in 0..1, in steps of 1/256, so that it compresses on disk.
     """
+    whole = iter((logits,))
+    return labels_of_planes(
+        whole, source, target, temperature=temperature, out=out, progress=progress
+    )
+
+
+def labels_of_planes(
+    planes: Iterator[torch.Tensor],
+    source: Geometry,
+    target: Geometry,
+    *,
+    temperature: float,
+    out: tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]] | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+    """The same as `labels_on` of scores that come some slices at a time and are not kept.
+
+    Parameters
+    ----------
+    planes
+        ``(classes, some slices, row, column)``, from the first slice of ``source`` to its last.
+    source, target, temperature, out, progress
+        As `labels_on` takes them.
+    """
     between = Interpolation(axes=_interpolation(source, target))
     labels, confidence = out or (
         np.empty(target.shape, dtype=np.uint8),
         np.empty(target.shape, dtype=np.float32),
     )
-    for start in range(0, target.shape[0], BLOCK[0]):
-        stop = min(start + BLOCK[0], target.shape[0])
-        for box, around in between.blocks(start, stop):
-            near = logits[(slice(None), *around)]
-            labels[box], confidence[box] = _choice(near, between, box, around, temperature)
-        if progress:
-            progress(stop / target.shape[0])
+    made_of = [torch.nonzero(row).flatten() for row in between.axes[0]]
+    last_needed = np.array([int(coarse[-1]) for coarse in made_of])
+    held, first, done = torch.empty(0), 0, 0
+    for part in planes:
+        held = part if held.numel() == 0 else torch.cat([held, part], dim=1)
+        ready = int(np.searchsorted(last_needed, first + held.shape[1]))
+        for start in range(done, ready, BLOCK[0]):
+            stop = min(start + BLOCK[0], ready)
+            for box, around in between.blocks(start, stop):
+                depth = slice(around[0].start - first, around[0].stop - first)
+                near = held[:, depth, around[1], around[2]]
+                labels[box], confidence[box] = _choice(near, between, box, around, temperature)
+            if progress:
+                progress(stop / target.shape[0])
+        done = ready
+        if done < len(made_of):
+            spent = int(made_of[done][0]) - first
+            held, first = held[:, spent:].clone() if spent else held, first + spent
     return labels, confidence
 
 

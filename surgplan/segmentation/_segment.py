@@ -13,16 +13,20 @@ import numpy.typing as npt
 import torch
 
 from surgplan import __version__
-from surgplan.errors import ResourceLimitError, UsageError
+from surgplan.errors import UsageError
+from surgplan.segmentation._adopted import AdoptedModel, find_added
 from surgplan.segmentation._bundle import ModelInfo, find_model, load_network
 from surgplan.segmentation._engine import Forward, start, start_on
 from surgplan.segmentation._intensity import limits, scale
-from surgplan.segmentation._native import labels_on
+from surgplan.segmentation._memory import MemoryNeed
+from surgplan.segmentation._native import labels_of_planes, labels_on
 from surgplan.segmentation._postprocess import forbid_fragments, without_specks
 from surgplan.segmentation._probe import fastest, timings_for
 from surgplan.segmentation._refine import FirstLook, refine
 from surgplan.segmentation._resample import resample_in_slabs
-from surgplan.segmentation._window import sliding_logits, window_count
+from surgplan.segmentation._segment_adopted import AdoptedRun, segment_adopted
+from surgplan.segmentation._turn import seen_as
+from surgplan.segmentation._window import finished_planes, sliding_logits, window_count
 from surgplan.volume import ANATOMY, Geometry, LabelMap, Volume, reorient
 
 CANONICAL_AXES = "SPL"
@@ -38,13 +42,15 @@ class SegmentSettings:
     Attributes
     ----------
     model
-        Name of a shipped model or folder of a bundle; None takes the default.
+        Name of a shipped or added model, or folder of a bundle; None takes the default.
     device
         ``'cpu'``, ``'cuda'``, ``'cuda:1'`` or ``'mps'``.
     threads
         CPU threads; None leaves torch's choice.
     max_memory_bytes
-        Refuse a scan that would need more; None sets no limit.
+        Use no more: where scores of the whole scan do not fit, labels are made while the windows
+        pass, without the second look; a scan that does not fit even so is refused. None sets no
+        limit.
     overlap
         Share of a window that the next one covers again.
     progress
@@ -108,40 +114,75 @@ def segment(volume: Volume, *, settings: SegmentSettings | None = None) -> Segme
     Research and education only, not a medical device: every structure can be wrong or missing.
     """
     settings = settings or SegmentSettings()
-    info = find_model(settings.model)
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
+    added = find_added(settings.model)
+    if added is not None:
+        return _by_added(volume, added, settings)
+    info = find_model(settings.model)
     straight = reorient(volume, CANONICAL_AXES)
     second = find_model(info.refined_by) if info.refined_by else None
     grid = straight.geometry.with_spacing((info.spacing_mm,) * 3)
-    _check_memory(info, grid, volume, settings.max_memory_bytes)
+    need = MemoryNeed.of(info, second, volume, grid)
+    keeps_scores = need.keeps_scores(settings.max_memory_bytes, volume)
     found = np.empty(volume.geometry.shape, dtype=np.uint8)
     sure = np.empty(volume.geometry.shape, dtype=np.float32)
     # Seen with straight axes, stored with those of the scan: no second copy of either.
-    labels, confidence = (_seen_as(a, volume.geometry, straight.geometry) for a in (found, sure))
+    labels, confidence = (seen_as(a, volume.geometry, straight.geometry) for a in (found, sure))
     with torch.inference_mode():
-        first = _first_look(straight, grid, info, settings)
-        labels_on(
-            first.logits,
-            grid,
-            straight.geometry,
-            temperature=info.temperature,
-            out=(labels, confidence),
-            progress=lambda f: settings.report(0.5 + 0.2 * f, "labelling"),
-        )
-        if second is not None:
-            settings.report(0.7, "looking inside the liver")
-            finer = refine(first, second, _forward(second, settings, windows=REFINING_WINDOWS))
-            if finer is not None:
-                box, labels[box], confidence[box] = finer
+        if keeps_scores:
+            _with_scores(straight, grid, (info, second), settings, (labels, confidence))
+        else:
+            _as_windows_pass(straight, grid, info, settings, (labels, confidence))
     without_specks(labels, straight.geometry.voxel_volume_mm3 / 1000)
     settings.report(1.0, "segmented")
     sure.flags.writeable = False
     return Segmentation(
         label_map=LabelMap(array=found, geometry=volume.geometry, segments=ANATOMY),
         confidence=sure,
-        provenance=_provenance(info, second, settings),
+        provenance=_provenance(info, second if keeps_scores else None, settings),
     )
+
+
+def _by_added(volume: Volume, model: AdoptedModel, settings: SegmentSettings) -> Segmentation:
+    run = AdoptedRun(device=settings.device, overlap=settings.overlap, progress=settings.report)
+    label_map, sure = segment_adopted(volume, model, run)
+    settings.report(1.0, "segmented")
+    provenance = {
+        "model": model.name,
+        "model_version": model.version,
+        "model_sha256": model.sha256,
+        "origin": model.origin,
+        "spacing_mm": model.preparation.spacing_mm,
+        **_circumstances(settings),
+    }
+    return Segmentation(label_map=label_map, confidence=sure, provenance=provenance)
+
+
+def _with_scores(
+    straight: Volume,
+    grid: Geometry,
+    models: tuple[ModelInfo, ModelInfo | None],
+    settings: SegmentSettings,
+    out: tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]],
+) -> None:
+    """Labels and confidence of the first look, and of the second inside the liver."""
+    info, second = models
+    labels, confidence = out
+    first = _first_look(straight, grid, info, settings)
+    labels_on(
+        first.logits,
+        grid,
+        straight.geometry,
+        temperature=info.temperature,
+        out=out,
+        progress=lambda f: settings.report(0.5 + 0.2 * f, "labelling"),
+    )
+    if second is not None:
+        settings.report(0.7, "looking inside the liver")
+        finer = refine(first, second, _forward(second, settings, windows=REFINING_WINDOWS))
+        if finer is not None:
+            box, labels[box], confidence[box] = finer
 
 
 def _first_look(
@@ -175,27 +216,27 @@ def _forward(info: ModelInfo, settings: SegmentSettings, *, windows: int) -> For
     return start(network, fastest(timings, windows).engine, shape)
 
 
-def _seen_as(array: npt.NDArray[Any], own: Geometry, other: Geometry) -> npt.NDArray[Any]:
-    """A view of an array with the axes of another grid of the same voxels."""
-    turn = np.rint(np.linalg.solve(own.affine[:3, :3], other.affine[:3, :3])).astype(int)
-    order = np.abs(turn).argmax(axis=0)
-    steps = tuple(slice(None, None, int(turn[own_axis, n])) for n, own_axis in enumerate(order))
-    return array.transpose(order)[steps]
-
-
-def _check_memory(info: ModelInfo, grid: Geometry, volume: Volume, limit_bytes: int | None) -> None:
-    """Refuse what cannot fit: scores twice, the scan as float twice, labels and confidence."""
-    classes = info.network.classes
-    scores = 4 * classes * max(int(np.prod(grid.shape)), int(np.prod(info.window)))
-    window = 4 * 12 * max(info.network.filters) * int(np.prod(info.window)) // 4
-    native = int(np.prod(volume.geometry.shape)) * (4 + 4 + 4 + 4 + 1 + 1)
-    needed = 2 * scores + window + native + 600_000_000
-    if limit_bytes is not None and needed > limit_bytes:
-        msg = (
-            f"segmenting {volume.geometry.shape} needs about {needed / 1e9:.1f} GB, allowed are "
-            f"{limit_bytes / 1e9:.1f} GB; raise --max-memory or crop the scan"
-        )
-        raise ResourceLimitError(msg)
+def _as_windows_pass(
+    straight: Volume,
+    grid: Geometry,
+    info: ModelInfo,
+    settings: SegmentSettings,
+    out: tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]],
+) -> None:
+    """Labels and confidence where memory is short: no scores kept, no second look."""
+    settings.report(0.0, "loading model")
+    windows = window_count(grid.shape, info.window, settings.overlap)
+    forward = _forward(info, settings, windows=windows)
+    image = torch.from_numpy(resample_in_slabs(straight, grid))
+    image = scale(image, *limits(image, straight.modality))
+    labels_of_planes(
+        finished_planes(image[None], forward, window=info.window, overlap=settings.overlap),
+        grid,
+        straight.geometry,
+        temperature=info.temperature,
+        out=out,
+        progress=lambda f: settings.report(0.1 + 0.9 * f, "segmenting with little memory"),
+    )
 
 
 def _provenance(
@@ -206,10 +247,16 @@ def _provenance(
         "model_version": info.version,
         "model_sha256": info.sha256,
         "refined_by": second and {"model": second.name, "model_sha256": second.sha256},
+        "spacing_mm": info.spacing_mm,
+        **_circumstances(settings),
+    }
+
+
+def _circumstances(settings: SegmentSettings) -> dict[str, Any]:
+    return {
         "surgplan": __version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
         "device": settings.device,
-        "spacing_mm": info.spacing_mm,
         "overlap": settings.overlap,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -24,53 +24,97 @@ def sliding_logits(
 ) -> torch.Tensor:
     """Class scores of a whole volume, blended with Gaussian weights as MONAI's inferer does.
 
-    Parameters
-    ----------
-    image
-        ``(channels, slice, row, column)`` as the network sees it; where smaller than the window,
-        padded with its least value.
-    forward
-        ``(1, channels, s, r, c)`` to ``(1, classes, s, r, c)``.
-    window
-        Voxels per pass.
-    overlap
-        Share of a window that the next one covers again.
-    progress
-        Called with the fraction done.
+    Takes what `finished_planes` takes.
 
     Returns
     -------
     torch.Tensor
         ``(classes, slice, row, column)`` float32.
     """
-    pad = [max(0, w - n) for w, n in zip(window, image.shape[1:], strict=True)]
-    before = [p // 2 for p in pad]
-    flat = [x for b, p in zip(before[::-1], pad[::-1], strict=True) for x in (b, p - b)]
-    padded = F.pad(image, flat, value=float(image.min()))
-    places = [_starts(n, w, overlap) for n, w in zip(padded.shape[1:], window, strict=True)]
-    weight = _gaussian(window)
     total: torch.Tensor | None = None
-    done, count = 0, len(places[0]) * len(places[1]) * len(places[2])
-    norm = torch.zeros(padded.shape[1:])
-    for z in places[0]:
-        for y in places[1]:
-            for x in places[2]:
-                box = (
-                    slice(z, z + window[0]), slice(y, y + window[1]), slice(x, x + window[2])
-                )  # fmt: skip
-                scores = forward(padded[(slice(None), *box)][None])[0].float()
-                if total is None:
-                    total = torch.zeros((scores.shape[0], *padded.shape[1:]))
-                total[(slice(None), *box)] += scores * weight
-                norm[box] += weight
-                done += 1
-                if progress:
-                    progress(done / count)
+    done = 0
+    for planes in finished_planes(
+        image, forward, window=window, overlap=overlap, progress=progress
+    ):
+        if total is None:
+            total = torch.empty((len(planes), *image.shape[1:]))
+        total[:, done : done + planes.shape[1]] = planes
+        done += planes.shape[1]
     if total is None:
         msg = "no window fits"
         raise RuntimeError(msg)
-    inner = tuple(slice(b, b + n) for b, n in zip(before, image.shape[1:], strict=True))
-    return (total / norm)[(slice(None), *inner)]
+    return total
+
+
+def finished_planes(
+    image: torch.Tensor,
+    forward: Forward,
+    *,
+    window: tuple[int, int, int],
+    overlap: float,
+    outside: float | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Iterator[torch.Tensor]:
+    """Class scores of planes that no later window touches, from the first to the last.
+
+    No more than the scores of one window's depth are ever held.
+
+    Parameters
+    ----------
+    image
+        ``(channels, slice, row, column)`` as the network sees it.
+    forward
+        ``(1, channels, s, r, c)`` to ``(1, classes, s, r, c)``.
+    window
+        Voxels per pass.
+    overlap
+        Share of a window that the next one covers again.
+    outside
+        What an image smaller than the window is padded with; None takes its least value.
+    progress
+        Called with the fraction done.
+
+    Yields
+    ------
+    torch.Tensor
+        ``(classes, some slices, row, column)`` float32, one after the other.
+    """
+    pad = [max(0, w - n) for w, n in zip(window, image.shape[1:], strict=True)]
+    before = [p // 2 for p in pad]
+    flat = [x for b, p in zip(before[::-1], pad[::-1], strict=True) for x in (b, p - b)]
+    padded = F.pad(image, flat, value=float(image.min()) if outside is None else outside)
+    places = [_starts(n, w, overlap) for n, w in zip(padded.shape[1:], window, strict=True)]
+    inner = [slice(b, b + n) for b, n in zip(before, image.shape[1:], strict=True)]
+    weight = _gaussian(window)
+    open_: torch.Tensor | None = None
+    norm = torch.zeros((window[0], *padded.shape[2:]))
+    for n, z in enumerate(places[0]):
+        for across in _across(places[1], places[2], window):
+            part = padded[(slice(None), slice(z, z + window[0]), *across)]
+            scores = forward(part[None])[0].float()
+            if open_ is None:
+                open_ = torch.zeros((len(scores), *norm.shape))
+            open_[(..., *across)] += scores * weight
+            norm[(..., *across)] += weight
+        if open_ is None:
+            return
+        # What lies before the next window is done; the last one closes everything.
+        closed = (places[0][n + 1] if n + 1 < len(places[0]) else z + window[0]) - z
+        mine = slice(max(0, inner[0].start - z), min(closed, inner[0].stop - z))
+        if mine.start < mine.stop:
+            yield open_[:, mine, inner[1], inner[2]] / norm[mine, inner[1], inner[2]]
+        for buffer in (open_, norm):
+            kept = buffer[..., closed:, :, :].clone()
+            buffer.zero_()
+            buffer[..., : window[0] - closed, :, :] = kept
+        if progress:
+            progress((n + 1) / len(places[0]))
+
+
+def _across(
+    rows: list[int], columns: list[int], window: tuple[int, int, int]
+) -> list[tuple[slice, slice]]:
+    return [(slice(y, y + window[1]), slice(x, x + window[2])) for y in rows for x in columns]
 
 
 def window_count(shape: tuple[int, ...], window: tuple[int, int, int], overlap: float) -> int:

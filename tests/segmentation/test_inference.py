@@ -6,9 +6,9 @@ import torch
 from monai.inferers import SlidingWindowInferer
 from scipy import ndimage
 
-from surgplan.segmentation._native import labels_on
+from surgplan.segmentation._native import labels_of_planes, labels_on
 from surgplan.segmentation._postprocess import forbid_fragments, without_specks
-from surgplan.segmentation._window import sliding_logits
+from surgplan.segmentation._window import finished_planes, sliding_logits, window_count
 from surgplan.volume import LIVER, LIVER_TUMOUR, PORTAL_VEIN, SPLEEN, Geometry
 
 
@@ -104,3 +104,43 @@ def test_specks_of_tumour_on_the_fine_grid_become_parenchyma() -> None:
     wanted = labels.copy()
     wanted[15, 20:25, 20:25] = LIVER.label
     assert np.array_equal(kept, wanted)
+
+
+@pytest.mark.parametrize("shape", [(37, 20, 18), (9, 12, 30)])
+def test_labels_made_as_windows_pass_are_those_of_monai(shape: tuple[int, int, int]) -> None:
+    network = small_network()
+    image = torch.rand(shape, generator=torch.Generator().manual_seed(1))
+    window = (12, 16, 16)
+    monai = SlidingWindowInferer(window, sw_batch_size=1, overlap=0.5, mode="gaussian")
+    grid = Geometry.from_spacing(shape=shape, spacing_mm=(3.0, 3.0, 3.0))
+    with torch.inference_mode():
+        expected = monai(image[None, None], network)[0].argmax(0).numpy()
+        if shape[0] < window[0]:  # MONAI pads with 0, we with the least value
+            expected = sliding_logits(image[None], network, window=window, overlap=0.5).argmax(0)
+        planes = finished_planes(image[None], network, window=window, overlap=0.5)
+        labels, _ = labels_of_planes(planes, grid, grid, temperature=1.0)
+    assert np.array_equal(labels, expected)
+
+
+def test_scores_that_come_in_slabs_make_the_labels_of_the_whole() -> None:
+    coarse = Geometry.from_spacing(shape=(21, 10, 11), spacing_mm=(3.0, 3.0, 3.0))
+    fine = Geometry.from_spacing(
+        shape=(50, 25, 30), spacing_mm=(1.2, 1.1, 1.0), origin_mm=(-0.7, 0.4, 0.3)
+    )
+    scores = torch.randn(5, 21, 10, 11, generator=torch.Generator().manual_seed(2))
+    whole = labels_on(scores, coarse, fine, temperature=1.0)
+    slabs = iter(scores.split((1, 6, 4, 10), dim=1))
+    parts = labels_of_planes(slabs, coarse, fine, temperature=1.0)
+    assert np.array_equal(whole[0], parts[0])
+    np.testing.assert_allclose(whole[1], parts[1], atol=1 / 256)
+
+
+def test_windows_are_counted() -> None:
+    seen = []
+
+    def forward(batch: torch.Tensor) -> torch.Tensor:
+        seen.append(batch.shape)
+        return batch
+
+    list(finished_planes(torch.rand(1, 37, 20, 9), forward, window=(12, 16, 16), overlap=0.5))
+    assert len(seen) == window_count((37, 20, 9), (12, 16, 16), 0.5)
