@@ -46,7 +46,7 @@ GROUPS: tuple[tuple[str, str, tuple[Command, ...]], ...] = (
     (
         "models",
         "The networks that are there.",
-        (_models.list_, _models.show, _models.verify),
+        (_models.list_, _models.show, _models.add, _models.verify),
     ),
 )
 """Commands under a word: the word, its help, the commands."""
