@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from psygnal import Signal
 
 from napari_surgplan._eyes import CROSS, ROLE, SURFACE, role_of
 from napari_surgplan._layers import AXES, to_world
@@ -29,7 +30,15 @@ class Cross:
         Says where to look, and hears where the user looks.
     viewer
         The viewer that gets the layer, and follows too.
+
+    Attributes
+    ----------
+    joined, left
+        With a view that follows from now on, or no longer.
     """
+
+    joined = Signal(object)
+    left = Signal(object)
 
     def __init__(self, session: Session, viewer: Any) -> None:
         self.session = session
@@ -37,19 +46,33 @@ class Cross:
         self.layer: Any = None
         self._views: list[Any] = []
         self._busy = False
+        self._colour = COLOUR
         session.focus_changed.connect(self._show)
         self.join(viewer)
+
+    @property
+    def views(self) -> tuple[Any, ...]:
+        """Every view that follows, the main one first."""
+        return tuple(self._views)
 
     def join(self, view: Any) -> None:
         """Let a view follow the cross, and move it."""
         self._views.append(view)
         view.dims.events.current_step.connect(lambda: self._scrolled(view))
         view.mouse_drag_callbacks.append(self._clicked)
+        self.joined.emit(view)
+
+    def paint(self, colour: str) -> None:
+        """Give the cross another colour."""
+        self._colour = colour
+        if self.layer is not None:
+            self.layer.edge_color = colour
 
     def leave(self, view: Any) -> None:
         """Leave a view alone from now on."""
         self._views.remove(view)
         view.mouse_drag_callbacks.remove(self._clicked)
+        self.left.emit(view)
 
     def _show(self, point_mm: npt.NDArray[np.float64]) -> None:
         world = to_world(point_mm)
@@ -79,7 +102,7 @@ class Cross:
                 lines,
                 name="crosshair",
                 vector_style="line",
-                edge_color=COLOUR,
+                edge_color=self._colour,
                 edge_width=0.6,
                 opacity=0.6,
                 metadata={ROLE: CROSS},
@@ -93,7 +116,7 @@ class Cross:
         focus = self.session.focus_mm
         if self._busy or focus is None or view.dims.ndisplay != 2 or view not in self._views:
             return
-        world = to_world(focus)
+        world = np.array(to_world(focus))  # its own: a view would move the point itself
         axis = view.dims.order[0]
         world[axis] = view.dims.point[axis]
         self.session.focus(to_world(world))

@@ -12,9 +12,12 @@ from psygnal import Signal
 ROLE = "surgplan_role"
 """Key in a layer's metadata: what it shows. Layers without one belong to others."""
 SCAN, STRUCTURES, UNSURE, SURFACE, CROSS = "scan", "structures", "unsure", "surface", "cross"
+STROKES = "strokes"
+OUTLINE = "surgplan_outline"
+"""Key in the metadata of the layer of structures: width of outlines in voxels, 0 fills them."""
 CUT, LINE, HANDLES, SPECIMEN_TINT = "cut", "cut line", "handles", "specimen"
 PART = "part"
-ONLY_FLAT = (SCAN, STRUCTURES, UNSURE, LINE, SPECIMEN_TINT)
+ONLY_FLAT = (SCAN, STRUCTURES, UNSURE, STROKES, LINE, SPECIMEN_TINT)
 ONLY_SOLID = (SURFACE, CUT, PART)
 
 
@@ -28,6 +31,12 @@ def fits(layer: Any, ndisplay: int) -> bool:
     """Whether a view of two or three dimensions shows such a layer."""
     role = role_of(layer)
     return not (role in ONLY_SOLID if ndisplay == 2 else role in ONLY_FLAT)
+
+
+def set_outline(layer: Any, source: Any, ndisplay: int) -> None:
+    """Outline structures as wide as the metadata of a layer says; napari has none in 3D."""
+    if role_of(layer) == STRUCTURES:
+        layer.contour = source.metadata.get(OUTLINE, 1) if ndisplay == 2 else 0
 
 
 class Eyes:
@@ -67,6 +76,11 @@ class Eyes:
             self.changed.emit(layer)
         self._apply(layer)
 
+    def refresh(self, layer: Any) -> None:
+        """Show a layer as its metadata says now."""
+        self._apply(layer)
+        self.changed.emit(layer)
+
     def _meet(self, layer: Any) -> None:
         if not layer.visible:
             self._closed.add(layer)
@@ -89,5 +103,6 @@ class Eyes:
         before, self._turning = self._turning, True
         try:
             layer.visible = self.is_open(layer) and fits(layer, self._viewer.dims.ndisplay)
+            set_outline(layer, layer, self._viewer.dims.ndisplay)
         finally:
             self._turning = before

@@ -26,6 +26,8 @@ LIVER_OPACITY = 0.45
 LIGHT = np.array([-0.4, -0.7, 0.6]) / np.linalg.norm([-0.4, -0.7, 0.6])
 """From the patient towards the light, LPS."""
 SHADOW = 0.35
+LABEL_MAP, SEGMENT = "surgplan_label_map", "surgplan_segment"
+"""Keys in the metadata of layers: what they show, for writers."""
 SURE, UNSURE = 0.9, 0.4
 """Probabilities that a model gives to its choice: nothing to see above, brightest below."""
 
@@ -80,12 +82,14 @@ def labels_layer(label_map: LabelMap) -> LayerData:
         "name": "structures",
         "colormap": label_colours({s.label: (*s.colour, 255) for s in segments}),
         "opacity": 0.9,
-        "contour": 1,
         "features": {
             "index": [0, *(s.label for s in segments)],
             "structure": ["background", *(s.name for s in segments)],
         },
-        "metadata": {"surgplan_affine": label_map.geometry.affine},
+        "metadata": {
+            "surgplan_affine": label_map.geometry.affine,
+            LABEL_MAP: label_map,
+        },
         **_placed(shown.geometry),
     }
     return shown.array, settings, "labels"
@@ -136,6 +140,7 @@ def surface_layer(surface: Surface) -> LayerData:
         "opacity": LIVER_OPACITY if liver else 1.0,
         "blending": "translucent_no_depth" if liver else "translucent",
         "shading": "none",
+        "metadata": {SEGMENT: surface.segment},
         **AXES,
     }
     return (to_world(surface.points).astype(np.float32), surface.triangles), settings, "surface"

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from qtpy.QtCore import QEvent, QObject
-from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QObject, QTimer
+from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QTabWidget, QVBoxLayout, QWidget
 
 from napari_surgplan._anatomy_tab import AnatomyTab
+from napari_surgplan._dress import dress
 from napari_surgplan._export_tab import ExportTab
 from napari_surgplan._open_tab import OpenTab
 from napari_surgplan._plan_tab import PlanTab
+from napari_surgplan._preferences import Preferences
+from napari_surgplan._preferences_dialog import PreferencesDialog
+from napari_surgplan._reader import LOADED, PATH
 from napari_surgplan._rehearse_tab import RehearseTab
 from napari_surgplan._session import Session
 from napari_surgplan._status_bar import StatusBar
 from napari_surgplan._views import FourViews
+from napari_surgplan._work import tell_error
+from surgplan.errors import SurgplanError
 
 if TYPE_CHECKING:
     import napari
@@ -26,7 +33,9 @@ TABS: dict[str, Any] = {
     "Rehearse": RehearseTab,
     "Export": ExportTab,
 }
-NARROWEST = 360
+NARROWEST = 380
+
+Tab = TypeVar("Tab", bound=QWidget)
 
 
 class MainWidget(QWidget):
@@ -42,30 +51,108 @@ class MainWidget(QWidget):
 
     def __init__(self, viewer: napari.viewer.Viewer, session: Session | None = None) -> None:
         super().__init__()
+        if "notice" not in viewer.canvas.overlays:
+            dress(viewer)
+        self.viewer = viewer
         self.session = session or Session(viewer)
         self.views = FourViews(self.session, viewer)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
-        for name, kind in TABS.items():
+        for number, (name, kind) in enumerate(TABS.items()):
             self.tabs.addTab(kind(self.session, viewer), name)
+            self.tabs.setTabToolTip(number, f"Alt+{number + 1}")
+            key = QShortcut(QKeySequence(f"Alt+{number + 1}"), self)
+            key.activated.connect(lambda place=number: self.tabs.setCurrentIndex(place))
+        self.status = StatusBar(self.session)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
+        layout.addLayout(self._top())
         layout.addWidget(self.tabs)
-        layout.addWidget(StatusBar(self.session))
+        layout.addWidget(self.status)
         self.setMinimumWidth(NARROWEST)
         self._main = viewer.window._qt_viewer
         self._main.installEventFilter(self)
+        self.apply(Preferences.read())
         self.session.scan_changed.connect(self._scan_changed)
         self._scan_changed()
+        viewer.layers.events.inserted.connect(lambda: QTimer.singleShot(0, self._adopt))
+        self._adopt()
+
+    def apply(self, preferences: Preferences) -> None:
+        """Take over what the user prefers."""
+        self.preferences = preferences
+        if self.session.shown is not None:
+            self.session.shown.prefer(preferences)
+
+    def _top(self) -> QHBoxLayout:
+        self.four = _button("Four views", "Axial, coronal, sagittal and 3D together", "Ctrl+Alt+4")
+        self.four.setCheckable(True)
+        self.four.toggled.connect(self._turn_views)
+        self.panels = _button("Layers", "Show or hide napari's own panels", "Ctrl+Alt+L")
+        self.panels.clicked.connect(self.turn_panels)
+        preferences = _button("Preferences…", "Model, threads, colours", "Ctrl+Alt+,")
+        preferences.clicked.connect(self.ask_preferences)
+        row = QHBoxLayout()
+        for button in (self.four, self.panels, preferences):
+            row.addWidget(button)
+        return row
+
+    def ask_preferences(self) -> None:
+        """Show the page of preferences, and keep what is chosen."""
+        dialog = PreferencesDialog(self.preferences, self)
+        if dialog.exec():
+            self.apply(dialog.chosen())
+            try:
+                self.preferences.write()
+            except SurgplanError as e:
+                tell_error(self.session, e)
 
     def _scan_changed(self) -> None:
+        self.four.setEnabled(self.session.volume is not None)
         if self.session.volume is not None:
-            self.views.open()
+            self.four.setChecked(self.preferences.four_views)
 
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
+    def _adopt(self) -> None:
+        """Go on with what napari's own File > Open or a menu of samples brought in."""
+        brought = [x for x in self.viewer.layers if LOADED in x.metadata or PATH in x.metadata]
+        if not brought:
+            return
+        for layer in brought:
+            self.viewer.layers.remove(layer)
+        loaded, path = (brought[0].metadata.get(key) for key in (LOADED, PATH))
+        if loaded is not None:
+            self.session.take(loaded)
+        elif path is not None:
+            self.tab(OpenTab).open(path)
+
+    def tab(self, kind: type[Tab]) -> Tab:
+        """The tab of a kind."""
+        return next(w for w in map(self.tabs.widget, range(self.tabs.count())) if type(w) is kind)
+
+    def _turn_views(self, on: bool) -> None:  # noqa: FBT001 (the slot of a toggle)
+        if on:
+            self.views.open()
+        else:
+            self.views.close()
+
+    def turn_panels(self) -> None:
+        """Show napari's own panels, or hide them."""
+        panels = (self._main.dockLayerList, self._main.dockLayerControls)
+        shown = any(panel.isVisible() for panel in panels)
+        for panel in panels:
+            panel.setVisible(not shown)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Put the other views away and save, before the main one closes. Name given by Qt."""
         if event is not None and event.type() == QEvent.Type.Close and watched is self._main:
             self._main.removeEventFilter(self)
             self.views.close()
             self.session.close()
         return bool(super().eventFilter(watched, event))
+
+
+def _button(text: str, tip: str, key: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(f"{tip} ({key})")
+    button.setShortcut(key)
+    return button

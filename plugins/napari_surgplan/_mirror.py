@@ -8,7 +8,7 @@ from typing import Any
 from napari.experimental import link_layers, unlink_layers
 from napari.layers import Labels, Layer
 
-from napari_surgplan._eyes import Eyes, fits
+from napari_surgplan._eyes import Eyes, fits, set_outline
 
 
 class Mirror:
@@ -22,14 +22,17 @@ class Mirror:
         Which of them are wanted.
     pane
         The other one.
+    flat
+        Whether it never turns to 3D, and can do without surfaces.
     """
 
-    def __init__(self, viewer: Any, eyes: Eyes, pane: Any) -> None:
+    def __init__(self, viewer: Any, eyes: Eyes, pane: Any, *, flat: bool = False) -> None:
         self.viewer = viewer
         self.eyes = eyes
         self.pane = pane
         self._copies: dict[Layer, Layer] = {}
         self._busy = False
+        self._flat = flat
         self._connections: list[tuple[Any, Callable[..., None]]] = []
         events = viewer.layers.events
         self._connect(events.inserted, lambda event: self._add(event.value))
@@ -58,13 +61,15 @@ class Mirror:
         self._connections.append((emitter, slot))
 
     def _add(self, layer: Layer) -> None:
+        if self._flat and not fits(layer, 2):
+            return
         content, settings, kind = layer.as_layer_data_tuple()
         copy = Layer.create(content, dict(settings), kind)
-        copy.visible = self.eyes.is_open(layer) and fits(layer, self.pane.dims.ndisplay)
         self._copies[layer] = copy
+        self._show(layer)
         self.pane.layers.append(copy)
         link_layers([layer, copy])
-        own = ["visible", "colormap"] if isinstance(layer, Labels) else ["visible"]
+        own = ["visible"] + ["colormap", "contour"] * isinstance(layer, Labels)
         unlink_layers([layer, copy], own)  # napari cannot compare the colours of labels
         self._follow(layer, copy)
         self._follow(copy, layer)
@@ -123,6 +128,7 @@ class Mirror:
         if layer in self._copies:
             copy = self._copies[layer]
             copy.visible = self.eyes.is_open(layer) and fits(layer, self.pane.dims.ndisplay)
+            set_outline(copy, layer, self.pane.dims.ndisplay)
 
     def _show_all(self) -> None:
         for layer in self._copies:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_surgplan._cross import Cross
-from napari_surgplan._eyes import ROLE, SCAN, STRUCTURES, SURFACE, UNSURE, Eyes
+from napari_surgplan._eyes import OUTLINE, ROLE, SCAN, STRUCTURES, SURFACE, UNSURE, Eyes
 from napari_surgplan._layers import (
     LIVER_OPACITY,
     confidence_layer,
@@ -18,6 +18,7 @@ from napari_surgplan._layers import (
     surface_layer,
     to_world,
 )
+from napari_surgplan._preferences import Preferences
 from surgplan.mesh import Surface
 from surgplan.volume import (
     ARTERIES,
@@ -79,6 +80,7 @@ class Shown:
         self._looks: dict[int, Look] = {}
         self._surfaces: dict[int, tuple[Surface, Any]] = {}
         self._painted: Any = None
+        self._outline = Preferences().outline
         session.scan_changed.connect(self._show_scan)
         session.labels_changed.connect(self._show_labels)
 
@@ -106,8 +108,23 @@ class Shown:
         after = self._looks[segment.label] = replace(before, **changes)
         if after.colour != before.colour:
             self._forget_surface(segment.label)
-            self._show_surfaces()
+        self._show_surfaces()  # one that was never looked at has no layer yet
         self._show_looks()
+
+    def prefer(self, preferences: Preferences) -> None:
+        """Take over colours and widths that the user prefers."""
+        self._outline = preferences.outline
+        self.cross.paint(preferences.crosshair)
+        layer = self.layer(STRUCTURES)
+        if layer is not None:
+            layer.metadata[OUTLINE] = self._outline
+            self.eyes.refresh(layer)
+
+    def repaint(self) -> None:
+        """Show the labels again as they are, whatever was painted over them."""
+        layer, label_map = self.layer(STRUCTURES), self.session.label_map
+        if layer is not None and label_map is not None:
+            layer.data = np.array(labels_layer(label_map)[0])
 
     def show_unsure(self, *, visible: bool) -> None:
         """Show or hide where the model was unsure."""
@@ -137,9 +154,11 @@ class Shown:
         first = layer is None
         data, settings, kind = labels_layer(label_map)
         if first:
+            settings["metadata"][OUTLINE] = self._outline
             self._add((np.array(data), settings, kind), STRUCTURES, at=1)
         elif self._painted is not label_map:
             layer.data = np.array(data)  # its own: a brush writes into it
+            layer.metadata.update(settings["metadata"])
         self._painted = label_map
         self._show_unsure()
         self._show_surfaces()
@@ -172,13 +191,18 @@ class Shown:
         for label, (surface, _) in list(self._surfaces.items()):
             if wanted.get(label) is not surface:
                 self._forget_surface(label)
-        liver_last = sorted(wanted.values(), key=lambda s: s.segment.code == LIVER.code)
-        for surface in liver_last:
-            if self.surface_of(surface.segment.label) is None:
-                look = self.look(surface.segment)
+        for surface in sorted(wanted.values(), key=lambda s: s.segment.code == LIVER.code):
+            look = self.look(surface.segment)
+            if look.visible and self.surface_of(surface.segment.label) is None:
                 segment = replace(surface.segment, colour=look.colour)
-                layer = self._add(surface_layer(replace(surface, segment=segment)), SURFACE)
+                content = surface_layer(replace(surface, segment=segment))
+                layer = self._add(content, SURFACE, at=self._below_liver())
                 self._surfaces[surface.segment.label] = (surface, layer)
+
+    def _below_liver(self) -> int:
+        """Where a surface goes: what shines through must be drawn last."""
+        liver = self.surface_of(LIVER.label)
+        return -1 if liver is None else int(self.viewer.layers.index(liver))
 
     def _forget_surface(self, label: int) -> None:
         _, layer = self._surfaces.pop(label, (None, None))

@@ -25,7 +25,7 @@ class StatusBar(QWidget):
 
     def __init__(self, session: Session) -> None:
         super().__init__()
-        self.job: Job | None = None
+        self._jobs: list[Job] = []
         self.word = ""
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
@@ -65,11 +65,15 @@ class StatusBar(QWidget):
         """Show a sentence until the next one."""
         self.message.setText(sentence)
 
+    @property
+    def job(self) -> Job | None:
+        """The work shown: the latest that is not over."""
+        self._jobs = [job for job in self._jobs if job.running]
+        return self._jobs[-1] if self._jobs else None
+
     def _begin(self, job: Job) -> None:
-        if self.job is not None and self.job.running:
-            self.job.cancel()
-        self.job, self.word = job, ""
-        self.say("")
+        self._jobs.append(job)
+        self.word = ""
         job.progressed.connect(self._progressed)
         job.ended.connect(self._end)
         for widget in (self.bar, self.doing, self.cancel):
@@ -78,24 +82,31 @@ class StatusBar(QWidget):
         self._tick.start()
 
     def _progressed(self, fraction: float, word: str) -> None:
-        self.bar.setValue(int(1000 * fraction))
+        job = self.job
+        if job is None:
+            return
+        self.bar.setValue(int(1000 * job.fraction))
         self.word = word or self.word
         self._show_time()
 
     def _show_time(self) -> None:
-        if self.job is None:
+        job = self.job
+        if job is None:
             return
-        left = self.job.seconds_left()
-        words = [self.job.title, self.word, "" if left is None else f"about {_spoken(left)} left"]
+        left = job.seconds_left()
+        words = [job.title, self.word, "" if left is None else f"about {_spoken(left)} left"]
         self.doing.setText(" · ".join(w for w in words if w))
 
     def _cancel(self) -> None:
-        if self.job is not None and self.job.running:
-            self.job.cancel()
-            self.say(f"{self.job.title}: cancelled, nothing was changed.")
+        job = self.job
+        if job is not None:
+            job.cancel()
+            self.say(f"{job.title}: cancelled, nothing was changed.")
 
     def _end(self) -> None:
-        if self.job is not None and self.job.running:
+        if self.job is not None:
+            self.word = ""
+            self._show_time()
             return
         self._tick.stop()
         for widget in (self.bar, self.doing, self.cancel):

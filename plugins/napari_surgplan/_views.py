@@ -63,7 +63,9 @@ class FourViews:
             dress(model, notice=False)
             self.models.append(model)
             self.panes.append(Pane(model, main))
-            self._mirrors.append(Mirror(self.viewer, self.session.shown.eyes, model))
+            self._mirrors.append(
+                Mirror(self.viewer, self.session.shown.eyes, model, flat=order is not AXIAL)
+            )
             self.session.shown.cross.join(model)
         self._lay_out(main)
         self.viewer.canvas.overlays["notice"].visible = False  # the dock says it

@@ -49,7 +49,9 @@ def open_case(folder: Path, *, ndisplay: int = 2, screenshot: Path | None = None
     session = Session(viewer)
     try:
         if screenshot is None:
-            viewer.window.add_dock_widget(MainWidget(viewer, session), name="SurgPlan")
+            dock = MainWidget(viewer, session)
+            viewer.window.add_dock_widget(dock, name="SurgPlan")
+            dock.turn_panels()  # they come back with a button of the dock
         session.take(loaded)
         if screenshot is None:
             napari.run()

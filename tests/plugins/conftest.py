@@ -1,0 +1,83 @@
+"""A small liver on an oblique grid, a tiny network, and folders of one's own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("napari", reason="needs the gui extra")
+
+from surgplan.io import write_label_map, write_volume
+from surgplan.volume import (
+    ANATOMY,
+    HEPATIC_VEINS,
+    LIVER,
+    LIVER_TUMOUR,
+    PORTAL_VEIN,
+    Geometry,
+    LabelMap,
+    Volume,
+)
+
+needs_screen = pytest.mark.skipif(
+    sys.platform.startswith("linux") and not os.environ.get("DISPLAY"),
+    reason="no screen; scripts/test brings one",
+)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch) -> Path:
+    """Autosaves and preferences of a test stay in its own folder."""
+    for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    monkeypatch.setattr("napari_surgplan._autosave.user_data_path", lambda *a, **k: tmp_path / "d")
+    monkeypatch.setattr(
+        "napari_surgplan._preferences.user_config_path", lambda *a, **k: tmp_path / "c"
+    )
+    return tmp_path
+
+
+def make_body(*, tilt_degrees: float = 0.0, spacing=(6.0, 4.0, 4.0)) -> tuple[Volume, LabelMap]:
+    """An egg of liver with a ball of tumour and two straight vessels; CT without noise."""
+    angle = np.radians(tilt_degrees)
+    turn = np.array(
+        [[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]]
+    )
+    affine = np.eye(4)
+    affine[:3, :3] = turn @ np.diag(spacing)[::-1]
+    shape = (26, 40, 48)
+    affine[:3, 3] = -affine[:3, :3] @ (np.asarray(shape) - 1) / 2
+    geometry = Geometry(shape=shape, affine=affine)
+    points = geometry.to_lps(np.indices(shape).reshape(3, -1).T)
+    x, y, z = points.T
+    array = np.zeros(len(points), dtype=np.uint8)
+    array[(x / 75) ** 2 + (y / 60) ** 2 + (z / 55) ** 2 < 1] = LIVER.label
+    inside = array > 0
+    array[inside & (y**2 + (z - 10) ** 2 < 36)] = PORTAL_VEIN.label
+    array[inside & ((x - 25) ** 2 + y**2 < 36)] = HEPATIC_VEINS.label
+    array[(x + 35) ** 2 + (y - 10) ** 2 + (z - 5) ** 2 < 15**2] = LIVER_TUMOUR.label
+    grey = np.array([-60, 100, 50, 170, 150])[array].astype(np.int16)
+    volume = Volume(array=grey.reshape(shape), geometry=geometry, modality="CT")
+    return volume, LabelMap(array=array.reshape(shape), geometry=geometry, segments=ANATOMY)
+
+
+@pytest.fixture(scope="session")
+def body() -> tuple[Volume, LabelMap]:
+    return make_body()
+
+
+@pytest.fixture(scope="session")
+def oblique() -> tuple[Volume, LabelMap]:
+    return make_body(tilt_degrees=17)
+
+
+@pytest.fixture(scope="session")
+def files(body, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("files")
+    write_volume(body[0], folder / "scan.nii.gz")
+    write_label_map(body[1], folder / "labels.seg.nrrd")
+    return folder

@@ -1,0 +1,146 @@
+"""Views beside each other show the same, and follow one point."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_surgplan._cross import hit_of
+from napari_surgplan._eyes import CROSS, SCAN, STRUCTURES, SURFACE, role_of
+from napari_surgplan._mirror import Mirror
+from napari_surgplan._session import Session
+from surgplan.volume import LIVER, LIVER_TUMOUR
+
+
+@pytest.fixture
+def session(files):
+    session = Session(ViewerModel())
+    session.open(files / "scan.nii.gz")
+    session.open(files / "labels.seg.nrrd")
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def pane(session) -> ViewerModel:
+    pane = ViewerModel(order=(1, 0, 2))
+    mirror = Mirror(session.viewer, session.shown.eyes, pane)
+    session.shown.cross.join(pane)
+    yield pane
+    mirror.close()
+    assert len(pane.layers) == 0
+
+
+def role(pane, wanted):
+    return next(x for x in pane.layers if role_of(x) == wanted)
+
+
+def test_slices_show_voxels_and_3d_shows_surfaces_whatever_the_main_view_does(session, pane):
+    for main, other in ((2, 2), (2, 3), (3, 2), (3, 3)):
+        session.viewer.dims.ndisplay, pane.dims.ndisplay = main, other
+        for view, ndisplay in ((session.viewer, main), (pane, other)):
+            assert role(view, SCAN).visible == (ndisplay == 2)
+            assert role(view, SURFACE).visible == (ndisplay == 3)
+            assert role(view, CROSS).visible
+
+
+def test_a_hidden_structure_stays_hidden_when_views_turn(session, pane) -> None:
+    session.shown.set_look(LIVER, visible=False)
+    layer = session.shown.surface_of(LIVER.label)
+    for ndisplay in (3, 2, 3):
+        session.viewer.dims.ndisplay = pane.dims.ndisplay = ndisplay
+        assert not layer.visible
+    colours = session.shown.layer(STRUCTURES).colormap.color_dict
+    assert colours[LIVER.label][3] == 0
+    assert colours[LIVER_TUMOUR.label][3] == 1
+    session.shown.set_look(LIVER, visible=True)
+    assert layer.visible
+
+
+def test_the_eye_of_the_layer_list_counts_in_all_views(session, pane) -> None:
+    layer = session.shown.layer(STRUCTURES)
+    layer.visible = False
+    assert not role(pane, STRUCTURES).visible
+    session.viewer.dims.ndisplay = 3
+    session.viewer.dims.ndisplay = 2
+    assert not layer.visible
+    layer.visible = True
+    assert role(pane, STRUCTURES).visible
+
+
+def test_painting_in_a_pane_paints_the_same_voxels(session, pane) -> None:
+    main, copy = session.shown.layer(STRUCTURES), role(pane, STRUCTURES)
+    assert copy.data is main.data or np.shares_memory(copy.data, main.data)
+    main.mode = "paint"
+    assert copy.mode == "paint"
+    copy.data_setitem((np.array([3]), np.array([4]), np.array([5])), LIVER_TUMOUR.label)
+    assert main.data[3, 4, 5] == LIVER_TUMOUR.label
+
+
+def test_points_dragged_in_a_pane_are_dragged_in_the_viewer(session, pane) -> None:
+    points = session.viewer.add_points(np.zeros((2, 3)), units=("mm",) * 3)
+    copy = pane.layers[-1]
+    copy.data = np.ones((2, 3))
+    np.testing.assert_array_equal(points.data, np.ones((2, 3)))
+    points.data = np.full((3, 3), 2.0)
+    np.testing.assert_array_equal(copy.data, np.full((3, 3), 2.0))
+    session.viewer.layers.remove(points)
+    assert copy not in pane.layers
+
+
+def test_all_views_go_to_the_point_looked_at(session, pane) -> None:
+    session.focus((8.0, -14.0, 21.0))
+    assert session.viewer.dims.point[0] == pytest.approx(21, abs=3)
+    assert pane.dims.point[1] == pytest.approx(-14, abs=2)
+    np.testing.assert_allclose(session.shown.cross.layer.data[:, 0], [(21, -14, 8)] * 6)
+
+
+def test_scrolling_moves_the_point_along_one_axis(session, pane) -> None:
+    session.focus((8.0, -14.0, 21.0))
+    pane.dims.set_current_step(1, pane.dims.current_step[1] + 3)
+    np.testing.assert_allclose(session.focus_mm, (8, -14 + 12, 21), atol=2.1)
+    assert session.focus_mm[0] == 8
+    assert session.focus_mm[2] == 21
+
+
+def click(view, position, *, button=1, moved=0.0):
+    """What napari does for a press, a move and a release."""
+    event = SimpleNamespace(
+        button=button,
+        pos=np.zeros(2),
+        position=position,
+        type="mouse_press",
+        view_direction=(0.0, 1.0, 0.0),
+    )
+    (callback,) = [c for c in view.mouse_drag_callbacks if hasattr(c, "__self__")]
+    steps = callback(view, event)
+    next(steps, None)
+    event.type, event.pos = "mouse_move", np.full(2, moved)
+    next(steps, None)
+    event.type = "mouse_release"
+    next(steps, None)
+
+
+def test_a_click_looks_there_and_a_drag_does_not(session, pane) -> None:
+    click(session.viewer, (6.0, 5.0, 4.0))
+    np.testing.assert_allclose(session.focus_mm, (4, 5, 6))
+    click(session.viewer, (1.0, 1.0, 1.0), moved=30)
+    np.testing.assert_allclose(session.focus_mm, (4, 5, 6))
+    session.viewer.layers.selection.active = session.shown.layer(STRUCTURES)
+    session.shown.layer(STRUCTURES).mode = "paint"
+    click(session.viewer, (1.0, 1.0, 1.0))
+    np.testing.assert_allclose(session.focus_mm, (4, 5, 6))
+
+
+def test_a_click_in_3d_goes_through_the_translucent_liver_to_the_tumour(session, pane) -> None:
+    session.viewer.dims.ndisplay = 3
+    start, along = np.array([5.0, -300.0, -35.0]), np.array([0.0, 1.0, 0.0])
+    hit = hit_of(session.viewer.layers, start, along)
+    assert np.linalg.norm(hit - (5, 10 - 15, -35)) < 4  # the front of the ball
+    session.shown.set_look(LIVER_TUMOUR, visible=False)
+    front = hit_of(session.viewer.layers, start, along)
+    assert front[1] < -40  # now the liver in front of it
+    assert hit_of(session.viewer.layers, np.array([500.0, 0, 0]), along) is None
