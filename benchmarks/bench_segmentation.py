@@ -22,6 +22,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -77,30 +78,34 @@ def one(options: argparse.Namespace) -> dict[str, object]:
     grid = volume.geometry.with_spacing((info.spacing_mm,) * 3)
     windows = window_count(grid.shape, info.window, OVERLAP)
     engine = fastest(timings, windows).engine
-    forward = start(network, engine, shape)
+    if options.way == "surgplan":
+        limit = options.max_memory_gb and int(options.max_memory_gb * 1e9)
+        settings = SegmentSettings(
+            model=options.model, threads=options.threads, max_memory_bytes=limit
+        )
+        return measured(lambda: segment(volume, settings=settings), f"{windows} windows, {engine}")
     image = torch.rand((1, *grid.shape), generator=torch.Generator().manual_seed(0)) * 2 - 1
-    note = f"{windows} windows on {engine}"
+    if options.way == "MONAI":
+        from monai.inferers import SlidingWindowInferer
+
+        inferer = SlidingWindowInferer(info.window, overlap=OVERLAP, mode="gaussian")
+        note = f"{windows} windows, torch float32"
+        return measured(lambda: inferer(image[None], network), note)
+    forward = start(network, engine, shape)
+    if options.way == "scores":
+        words = {"window": info.window, "overlap": OVERLAP}
+        work: Callable[[], object] = lambda: sliding_logits(image, forward, **words)  # noqa: E731
+    else:
+        part = torch.rand(shape)
+        work = lambda: [forward(part) for _ in range(windows)]  # noqa: E731
+    return measured(work, f"{windows} windows, {engine}")
+
+
+def measured(work: Callable[[], object], note: str) -> dict[str, object]:
+    """Seconds, processor time and peak memory of the process."""
     begin, processor = time.perf_counter(), time.process_time()
     with torch.inference_mode():
-        if options.way == "surgplan":
-            limit = options.max_memory_gb and int(options.max_memory_gb * 1e9)
-            settings = SegmentSettings(
-                model=options.model, threads=options.threads, max_memory_bytes=limit
-            )
-            segment(volume, settings=settings)
-        elif options.way == "scores":
-            sliding_logits(image, forward, window=info.window, overlap=OVERLAP)
-        elif options.way == "MONAI":
-            from monai.inferers import SlidingWindowInferer
-
-            note = f"{windows} windows on torch float32"
-            SlidingWindowInferer(info.window, overlap=OVERLAP, mode="gaussian")(
-                image[None], network
-            )
-        else:
-            part = torch.rand(shape)
-            for _ in range(windows):
-                forward(part)
+        work()
     return {
         "seconds": time.perf_counter() - begin,
         "processor": time.process_time() - processor,

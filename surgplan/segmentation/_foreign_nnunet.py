@@ -21,7 +21,7 @@ def read_nnunet_folder(folder: Path) -> ForeignModel:
     Raises
     ------
     InputRefusedError
-        If it is a cascade, 2D, has several inputs, region-based labels or older plans.
+        If it is a cascade, 2D, has several inputs or region-based labels.
     """
     plans, data = read_config(folder / "plans.json"), read_config(folder / "dataset.json")
     trainer, *rest = folder.resolve().name.split("__")
@@ -52,10 +52,7 @@ def read_nnunet_folder(folder: Path) -> ForeignModel:
 
 
 def _architecture(setup: Mapping[str, Any], *, channels: int, classes: int) -> Architecture:
-    told = setup.get("architecture")
-    if not isinstance(told, dict):
-        msg = "these plans are older than nnU-Net 2.4 and do not name their network; plan again"
-        raise InputRefusedError(msg)
+    told = setup.get("architecture") or _older(setup)
     return Architecture(
         target=str(told.get("network_class_name")),
         arguments={
@@ -65,6 +62,38 @@ def _architecture(setup: Mapping[str, Any], *, channels: int, classes: int) -> A
             "deep_supervision": False,
         },
     )
+
+
+def _older(setup: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The network as plans before nnU-Net 2.4 describe it, those of TotalSegmentator too."""
+    try:
+        kernels = setup["conv_kernel_sizes"]
+        features = [
+            min(setup["UNet_base_num_features"] * 2**level, setup["unet_max_num_features"])
+            for level in range(len(kernels))
+        ]
+        kind = str(setup["UNet_class_name"])
+        blocks = "n_blocks_per_stage" if kind == "ResidualEncoderUNet" else "n_conv_per_stage"
+        return {
+            "network_class_name": f"dynamic_network_architectures.architectures.unet.{kind}",
+            "arch_kwargs": {
+                "n_stages": len(kernels),
+                "features_per_stage": features,
+                "conv_op": "torch.nn.modules.conv.Conv3d",
+                "kernel_sizes": kernels,
+                "strides": setup["pool_op_kernel_sizes"],
+                blocks: setup["n_conv_per_stage_encoder"],
+                "n_conv_per_stage_decoder": setup["n_conv_per_stage_decoder"],
+                "conv_bias": True,
+                "norm_op": "torch.nn.modules.instancenorm.InstanceNorm3d",
+                "norm_op_kwargs": {"eps": 1e-5, "affine": True},
+                "nonlin": "torch.nn.LeakyReLU",
+                "nonlin_kwargs": {"inplace": True},
+            },
+        }
+    except (KeyError, TypeError) as e:
+        msg = f"the plans do not describe their network: {e!r} is missing; plan again"
+        raise InputRefusedError(msg) from e
 
 
 def _preparation(

@@ -246,8 +246,26 @@ def nnunet(folder: Path) -> Path:
     return folder
 
 
-def test_an_nnunet_folder_labels_as_its_network(tmp_path) -> None:
+OLDER = {
+    "UNet_class_name": "PlainConvUNet",
+    "UNet_base_num_features": 4,
+    "unet_max_num_features": 8,
+    "conv_kernel_sizes": [[3, 3, 3], [3, 3, 3]],
+    "pool_op_kernel_sizes": [[1, 1, 1], [2, 2, 2]],
+    "n_conv_per_stage_encoder": [1, 1],
+    "n_conv_per_stage_decoder": [1],
+}
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_an_nnunet_folder_labels_as_its_network(tmp_path, older) -> None:
     folder = nnunet(tmp_path / "nnUNetTrainer__nnUNetPlans__3d_fullres")
+    if older:
+        plans = json.loads((folder / "plans.json").read_text())
+        setup = plans["configurations"]["3d_fullres"]
+        del setup["architecture"]
+        setup |= OLDER
+        (folder / "plans.json").write_text(json.dumps(plans))
     model = added(folder)
     volume = scan()
     found = segment(volume, settings=SegmentSettings(model=model.name))
