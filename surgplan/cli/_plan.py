@@ -19,7 +19,7 @@ from surgplan.cli._options import (
     WeightOption,
 )
 from surgplan.cli._outcome import Outcome
-from surgplan.cli._plans import plan_facts, plans_table, read_plan, read_plans
+from surgplan.cli._plans import compared, plan_facts, plans_table, read_plan, read_plans
 from surgplan.cli._risks import add_risks, risks_of
 from surgplan.cli._steps import Steps
 from surgplan.cli._terminal import terminal
@@ -135,7 +135,7 @@ def replay(case: CaseFolder, plan: PlanFile) -> Outcome:
 
 
 def compare(case: CaseFolder, plans: PlanFiles = None) -> Outcome:
-    """Plans side by side."""
+    """Plans side by side, with the margin of every tumour."""
     from surgplan.io import Case
 
     opened = Case.open(case)
@@ -145,7 +145,7 @@ def compare(case: CaseFolder, plans: PlanFiles = None) -> Outcome:
     else:
         chosen = read_plans(opened, label_map)
     data = {"case": case, "plans": [plan_facts(p) for p in chosen]}
-    return Outcome(kind="plan compare", data=data, text=plans_table(chosen))
+    return Outcome(kind="plan compare", data=data, text=compared(chosen))
 
 
 def _opened(folder: Path, plan: Path) -> tuple[Plan, LabelMap]:

@@ -11,6 +11,7 @@ from surgplan.cli._wishes import Wishes
 from surgplan.errors import CorruptFileError, NothingToDoError, ScanMismatchError
 
 if TYPE_CHECKING:
+    from rich.console import Group
     from rich.table import Table
 
     from surgplan.cli._terminal import Progress
@@ -118,6 +119,16 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
         "vessels_cut": [{**asdict(v), "name": v.name} for v in said.vessels_cut],
         "not_assessed": list(said.not_assessed),
         "flags": list(said.flags),
+        "tumours": [
+            {
+                "tumour": t.tumour,
+                "name": t.name,
+                "volume_ml": t.volume_ml,
+                "margin_mm": t.margin_mm,
+                "side": t.side,
+            }
+            for t in said.tumours
+        ],
         "quantities": [
             {"name": q.name, "value": q.value, "unit": q.unit, "formula": q.formula}
             for q in said.quantities()
@@ -158,4 +169,30 @@ def plans_table(plans: Sequence[Plan]) -> Table:
             "yes" if said.clears_tumours else "no",
             "yes" if said.keeps_enough_liver else "no",
         )
+    return table
+
+
+def compared(plans: Sequence[Plan]) -> Group:
+    """Plans side by side, then the margin of every tumour in each."""
+    from rich.console import Group
+
+    if not any(plan.assessment.tumours for plan in plans):
+        return Group(plans_table(plans))
+    words = "margin in mm of each tumour, by plan in the order above; cut: cut through, left: stays"
+    return Group(plans_table(plans), "", words, _margins(plans))
+
+
+def _margins(plans: Sequence[Plan]) -> Table:
+    """A row per tumour, a column per plan in their order."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("tumour")
+    table.add_column("ml", justify="right")
+    for number in range(1, len(plans) + 1):
+        table.add_column(str(number), justify="right")
+    instead = {"cut through": "cut", "left behind": "left"}
+    for row in zip(*(plan.assessment.tumours for plan in plans), strict=True):
+        margins = [instead.get(t.side, f"{t.margin_mm:.1f}") for t in row]
+        table.add_row(str(row[0].tumour), f"{row[0].volume_ml:.1f}", *margins)
     return table

@@ -60,8 +60,7 @@ class Families:
         """Cuts of all kinds, planes and wedges at several margins."""
         search = self.search
         planes = tight_planes(self.scorer, search, self.seed)
-        for place in non_dominated(np.array([p.objectives.costs for p in planes])):
-            yield planes[place].scored(search)
+        yield from (plane.scored(search) for plane in planes)
         yield from self._curved(planes)
         yield from self._anatomical()
         ids = [shape.tumour.id for shape in self.prepared.tumours]
@@ -103,7 +102,7 @@ class Families:
 
     def _curved(self, planes: Sequence[TightPlane]) -> Iterator[Scored]:
         """Planes that differ much, bent around the tumours along one axis or the other."""
-        tight = [p for p in planes if p.margin_mm == self.margin_mm]
+        tight = [p for p in planes if p.margin_mm == self.margin_mm] or list(planes)
         costs = np.array([p.objectives.costs for p in tight])
         best = non_dominated(costs)
         for place in best[spread(costs[best], _CURVED_PLANES, [])]:

@@ -10,10 +10,12 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 
 from surgplan.planning._objectives import ENOUGH_MM, Objectives, Scorer
+from surgplan.planning._pareto import non_dominated
 from surgplan.planning._resection import Resection
 from surgplan.planning._search import PlaneSearch, sphere
 
-_WIDER_MM = (0.0, 3.0, 6.0, 10.0)
+_MARGINS = 8
+_SCANNED = 3
 _DIRECTIONS = 400
 _WEIGHTINGS = 16
 _REFINE_STEPS = 50
@@ -56,19 +58,34 @@ class TightPlane:
         return Scored(name="plane", resection=plane, objectives=self.objectives)
 
 
-def wider(margin_mm: float) -> list[float]:
-    """Margins to try: the one asked for, and up to 10 mm more as long as that counts."""
-    return sorted({min(margin_mm + more, max(margin_mm, ENOUGH_MM)) for more in _WIDER_MM})
+def wider(margin_mm: float, count: int = _MARGINS) -> list[float]:
+    """Margins to try, from the one asked for to the widest that counts."""
+    most_mm = max(margin_mm, ENOUGH_MM)
+    return sorted({float(m) for m in np.linspace(margin_mm, most_mm, count)})
 
 
 def tight_planes(scorer: Scorer, search: PlaneSearch, seed: int) -> list[TightPlane]:
-    """Planes of evenly spread directions at each margin, then refined ones."""
-    found = [
-        TightPlane.of(scorer, search, direction, margin_mm)
-        for margin_mm in wider(search.margin_mm)
+    """Planes that no other one beats.
+
+    Evenly spread directions at few margins; those on the front at many; then refined ones.
+    """
+
+    def laid(direction: Values, margin_mm: float) -> TightPlane:
+        return TightPlane.of(scorer, search, direction, margin_mm)
+
+    scanned = [
+        laid(direction, margin_mm)
+        for margin_mm in wider(search.margin_mm, _SCANNED)
         for direction in sphere(_DIRECTIONS, seed)
     ]
-    return found + list(_refined(scorer, search, found, seed))
+    best = {tuple(p.direction): p.direction for p in _front(scanned)}
+    found = [laid(d, margin_mm) for d in best.values() for margin_mm in wider(search.margin_mm)]
+    found = _front([*scanned, *found])
+    return _front([*found, *_refined(scorer, search, found, seed)])
+
+
+def _front(planes: list[TightPlane]) -> list[TightPlane]:
+    return [planes[n] for n in non_dominated(np.array([p.objectives.costs for p in planes]))]
 
 
 def _refined(

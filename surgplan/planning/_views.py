@@ -11,6 +11,7 @@ from surgplan.planning._resection import Vector
 
 _AROUND = 0.06
 _ASIDE = 0.3
+_INTO = 0.7
 _UP = np.array([0.0, 0.0, 1.0])
 
 
@@ -57,17 +58,16 @@ def views_of(front: CutFront, towards_start: Values, moments: Values) -> tuple[V
 def _ways(front: CutFront, towards_start: Values) -> Values:
     """Where to look in each part, ``(parts, 3)``.
 
-    Into a bowl; else in line with the cut, a little from the side, so that both walls are seen.
+    Slantwise into a bowl, so that its wall is seen; else in line with the cut, a little from the
+    side, so that both walls are.
     """
     ways = np.zeros((front.parts, 3))
     for part, facing in enumerate(front.facing()):
         length = float(np.linalg.norm(facing))
         unit = facing / max(length, 1e-9)
         within = towards_start - (towards_start @ unit) * unit
-        if length < BOWL or np.linalg.norm(within) < 0.1:
-            ways[part] = unit
-        else:
-            ways[part] = _ASIDE * unit - within / np.linalg.norm(within)
+        along = -within / max(float(np.linalg.norm(within)), 0.1)
+        ways[part] = unit + _INTO * along if length < BOWL else _ASIDE * unit + along
     return ways
 
 
