@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -10,13 +10,15 @@ import numpy.typing as npt
 from surgplan.planning._blocks import OUTSIDE, TISSUES, Blocks
 from surgplan.planning._boundary import Points
 from surgplan.planning._resection import Resection
+from surgplan.planning._smooth_blocks import SmoothBlocks
 
 _SLACK_MM = 1.0
 _FINE_MM = 1.25
 _STEP = 0.25
 _LEAST_SLOPE = 1e-4
-_FOOT_STEPS = 2
 _OFF_CUT_MM = 0.05  # at the crease between two wedges a tangent plane may miss the cut
+
+_PATCH_ARRAYS = ("points_mm", "normals", "area_mm2", "tissue")
 
 Values = npt.NDArray[np.float64]
 
@@ -51,6 +53,14 @@ class Patches:
             area_mm2=self.area_mm2[chosen],
             tissue=self.tissue[chosen],
             size_mm=self.size_mm,
+        )
+
+    def joined(self, other: Patches) -> Patches:
+        """These and others of the same size."""
+        both = [(getattr(self, n), getattr(other, n)) for n in _PATCH_ARRAYS]
+        points, normals, area, tissue = (np.concatenate(pair) for pair in both)
+        return Patches(
+            points_mm=points, normals=normals, area_mm2=area, tissue=tissue, size_mm=self.size_mm
         )
 
     def in_liver(self) -> Patches:
@@ -88,40 +98,122 @@ class Cut:
     stays: Stays
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Piece:
+    """What became of the voxels of some blocks.
+
+    `row` (block), `column` (place in it) and `tissue` of each, the resected share, and the patches.
+    """
+
+    row: npt.NDArray[np.int64]
+    column: npt.NDArray[np.int64]
+    tissue: npt.NDArray[np.uint8]
+    taken: Values
+    patches: Patches
+
+
 def cut_liver(blocks: Blocks, resection: Resection) -> Cut:
     """Divide the liver by a resection.
 
     Blocks and voxels away from the cut go to one side whole; a voxel that the cut may pass
     through is divided by the tangent plane, in parts of at most 1.25 mm, so that no part of it
-    belongs to nobody.
+    belongs to nobody. Within a block the distance is interpolated where it is smooth, see
+    `SmoothBlocks`.
     """
     distance = resection.distance_mm(blocks.centre_mm)
-    near = np.abs(distance) <= blocks.radius_mm + _SLACK_MM
-    resected = blocks.counts[~near & (distance < 0)].sum(axis=0).astype(np.float64)
+    away = np.abs(distance) > blocks.radius_mm + _SLACK_MM
+    resected = blocks.counts[away & (distance < 0)].sum(axis=0).astype(np.float64)
     total = blocks.counts.sum(axis=0).astype(np.float64)
-    row, column = np.nonzero(blocks.tissue[near])
-    tissue = blocks.tissue[near][row, column]
-    index = (blocks.first[near][row] + blocks.offsets[column]).astype(np.float64)
-    at_voxel = resection.distance_mm(blocks.geometry.to_lps(index))
-    divided = np.abs(at_voxel) <= 1.1 * half_diagonal_mm(blocks.geometry.affine[:3, :3]) + 0.05
-    whole = ~divided & (at_voxel < 0)
-    resected += np.bincount(tissue[whole], minlength=TISSUES)
-    taken = whole.astype(np.float64)
-    taken[divided], patches = _divide(blocks, resection, index[divided], tissue[divided])
-    resected += np.bincount(tissue[divided], weights=taken[divided], minlength=TISSUES)
+    near = np.flatnonzero(~away)
+    smooth = SmoothBlocks.of(blocks, near, resection)
+    pieces = (
+        _smooth_piece(blocks, near[smooth.trusted], smooth.where(smooth.trusted)),
+        _exact_piece(blocks, near[~smooth.trusted], resection),
+    )
+    row, column, tissue, taken = (
+        np.concatenate([getattr(piece, name) for piece in pieces])
+        for name in ("row", "column", "tissue", "taken")
+    )
+    resected += np.bincount(tissue, weights=taken, minlength=TISSUES)
     volume = blocks.geometry.voxel_volume_mm3
     left = np.flatnonzero(taken < 1)
     return Cut(
         resected_mm3=resected * volume,
         remnant_mm3=(total - resected) * volume,
-        patches=patches,
+        patches=pieces[0].patches.joined(pieces[1].patches),
         stays=Stays(
-            blocks=np.flatnonzero(~near & (distance >= 0)),
-            row=np.flatnonzero(near)[row[left]],
+            blocks=np.flatnonzero(away & (distance >= 0)),
+            row=row[left],
             column=column[left],
             share=1 - taken[left],
         ),
     )
+
+
+def _smooth_piece(blocks: Blocks, rows: npt.NDArray[np.int64], smooth: SmoothBlocks) -> _Piece:
+    """Voxels of blocks in which the distance is interpolated."""
+    kind = blocks.tissue[rows]
+    at_voxel = smooth.at(blocks.offsets)
+    met = (np.abs(at_voxel) <= _reach_mm(blocks)) & (kind > 0)
+    whole = np.flatnonzero((kind > 0) & ~met)
+    block, column = np.nonzero(met)
+    offsets, _ = _parts(blocks)
+    distance = np.stack([smooth.at(blocks.offsets + o)[block, column] for o in offsets], axis=1)
+    parts = np.ceil(np.asarray(blocks.geometry.spacing_mm) / _FINE_MM)
+    slope = np.stack(
+        [
+            np.stack(
+                [smooth.slope(blocks.offsets + o, axis)[block, column] / parts[axis]
+                 for axis in range(3)], axis=1,
+            )
+            for o in offsets
+        ],
+        axis=1,
+    )  # fmt: skip
+    index = (blocks.first[rows[block]] + blocks.offsets[column])[:, None] + offsets
+    share, patches = _shares(
+        blocks, index.reshape(-1, 3), distance.ravel(), slope.reshape(-1, 3), kind[block, column]
+    )
+    width = kind.shape[1]
+    return _Piece(
+        row=rows[np.concatenate([whole // width, block])],
+        column=np.concatenate([whole % width, column]),
+        tissue=np.concatenate([kind.ravel()[whole], kind[block, column]]),
+        taken=np.concatenate([(at_voxel.ravel()[whole] < 0).astype(np.float64), share]),
+        patches=patches,
+    )
+
+
+def _exact_piece(blocks: Blocks, rows: npt.NDArray[np.int64], resection: Resection) -> _Piece:
+    """Voxels of blocks with a crease: the resection is asked about each."""
+    block, column = np.nonzero(blocks.tissue[rows])
+    row = rows[block]
+    tissue = blocks.tissue[row, column]
+    index = (blocks.first[row] + blocks.offsets[column]).astype(np.float64)
+    at_voxel = resection.distance_mm(blocks.geometry.to_lps(index))
+    divided = np.abs(at_voxel) <= _reach_mm(blocks)
+    taken = (~divided & (at_voxel < 0)).astype(np.float64)
+    offsets, steps = _parts(blocks)
+    places = (index[divided][:, None] + offsets).reshape(-1, 3)
+    points = blocks.geometry.to_lps(places)
+    distance = resection.distance_mm(points)
+    slope = np.stack([_slope(resection, points, steps[:, axis]) for axis in range(3)], axis=1)
+    taken[divided], patches = _shares(blocks, places, distance, slope, tissue[divided])
+    off = resection.distance_mm(patches.points_mm)
+    foot = replace(patches, points_mm=patches.points_mm - patches.normals * off[:, None])
+    off = resection.distance_mm(foot.points_mm)
+    return _Piece(
+        row=row,
+        column=column,
+        tissue=tissue,
+        taken=taken,
+        patches=foot.where(np.abs(off) <= _OFF_CUT_MM),
+    )
+
+
+def _reach_mm(blocks: Blocks) -> float:
+    """So near to the cut a voxel is divided."""
+    return 1.1 * half_diagonal_mm(blocks.geometry.affine[:3, :3]) + 0.05
 
 
 def half_diagonal_mm(steps: npt.NDArray[np.float64]) -> float:
@@ -130,36 +222,39 @@ def half_diagonal_mm(steps: npt.NDArray[np.float64]) -> float:
     return float(np.linalg.norm(steps @ corners, axis=0).max())
 
 
-def _divide(
-    blocks: Blocks, resection: Resection, index: Points, tissue: npt.NDArray[np.uint8]
-) -> tuple[Values, Patches]:
-    """Resected share of each voxel ``(n,)``, and the patches of the cut in all of them."""
-    affine = blocks.geometry.affine[:3, :3]
+def _parts(blocks: Blocks) -> tuple[Points, Points]:
+    """Middles ``(parts, 3)`` of a voxel's parts in voxels from its own; edges (columns), mm."""
     parts = np.ceil(np.asarray(blocks.geometry.spacing_mm) / _FINE_MM).astype(int)
-    steps = affine / parts  # columns: edges of one part of a voxel
     centre = np.stack(np.meshgrid(*map(np.arange, parts), indexing="ij"), -1).reshape(-1, 3)
-    offset = (centre + 0.5) / parts - 0.5
-    points = blocks.geometry.to_lps((index[:, None, :] + offset).reshape(-1, 3))
-    distance = resection.distance_mm(points)
-    slope = np.stack([_slope(resection, points, steps[:, axis]) for axis in range(3)], axis=1)
+    return (centre + 0.5) / parts - 0.5, blocks.geometry.affine[:3, :3] / parts
+
+
+def _shares(
+    blocks: Blocks,
+    index: Points,
+    distance: Values,
+    slope: Values,
+    tissue: npt.NDArray[np.uint8],
+) -> tuple[Values, Patches]:
+    """Resected share of each voxel ``(n,)``, and the patches of the cut in all of them.
+
+    `index`, `distance` and `slope` are those of all their parts, one voxel after the other.
+    """
+    offsets, steps = _parts(blocks)
     gradient = slope @ np.linalg.inv(steps)
     length = np.maximum(np.linalg.norm(gradient, axis=1), 1e-9)
     share, density = share_below(distance, slope)
     area = abs(float(np.linalg.det(steps))) * length * density
     met = np.flatnonzero(area > 0)
     normals = gradient[met] / length[met, None]
-    foot, off = points[met], distance[met]
-    for _ in range(_FOOT_STEPS):
-        foot = foot - normals * off[:, None]
-        off = resection.distance_mm(foot)
     patches = Patches(
-        points_mm=foot,
+        points_mm=blocks.geometry.to_lps(index[met]) - normals * distance[met, None],
         normals=normals,
         area_mm2=area[met],
-        tissue=np.repeat(tissue, len(centre))[met],
+        tissue=np.repeat(tissue, len(offsets))[met],
         size_mm=half_diagonal_mm(steps),
-    ).where(np.abs(off) <= _OFF_CUT_MM)
-    return share.reshape(-1, len(centre)).mean(axis=1), patches
+    )
+    return share.reshape(-1, len(offsets)).mean(axis=1), patches
 
 
 def _slope(resection: Resection, points: Points, step: npt.NDArray[np.float64]) -> Values:

@@ -1,0 +1,96 @@
+"""A resection's distance within blocks, by quadratic interpolation where that is exact enough."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from surgplan.planning._blocks import Blocks
+from surgplan.planning._boundary import Points
+from surgplan.planning._resection import Resection
+
+TRUSTED_MM = 0.02
+"""Blocks in which the interpolation is farther off at a test point are worked out exactly."""
+
+_TESTS = np.array([(1, 1, 1), (-1, 1, -1), (1, -1, -1), (-1, -1, 1)]) / 2
+
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SmoothBlocks:
+    """Distances at the corners, edges, faces and the middle of some blocks.
+
+    Attributes
+    ----------
+    edge
+        ``(3,)`` voxels of a block along each axis.
+    values
+        ``(blocks, 27)`` distances, mm.
+    trusted
+        ``(blocks,)`` whether the interpolation holds there: false where a cut has a crease or
+        bends sharply.
+    """
+
+    edge: npt.NDArray[np.int64]
+    values: Values
+    trusted: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(
+        cls, blocks: Blocks, chosen: npt.NDArray[np.int64], resection: Resection
+    ) -> SmoothBlocks:
+        """Look a resection up around some blocks; neighbours share their corners."""
+        edge = blocks.offsets.max(axis=0) + 1
+        first = blocks.first[chosen]
+        corner = np.stack(np.meshgrid(*[np.arange(3)] * 3, indexing="ij"), -1).reshape(-1, 3)
+        twice = (2 * first - 1)[:, None] + corner * edge  # twice the index, to stay whole
+        low = twice.reshape(-1, 3).min(axis=0) if len(twice) else np.zeros(3, dtype=np.int64)
+        size = tuple(int(n) for n in (twice.reshape(-1, 3) - low).max(axis=0, initial=0) + 1)
+        key = np.ravel_multi_index(tuple((twice - low).reshape(-1, 3).T), size)
+        unique, inverse = np.unique(key, return_inverse=True)
+        index = (np.stack(np.unravel_index(unique, size), axis=1) + low) / 2
+        values = resection.distance_mm(blocks.geometry.to_lps(index))[inverse].reshape(-1, 27)
+        middle = first + (edge - 1) / 2
+        tests = (middle[:, None] + _TESTS * edge / 2).reshape(-1, 3)
+        exact = resection.distance_mm(blocks.geometry.to_lps(tests)).reshape(-1, len(_TESTS))
+        off = np.abs(values @ weights(_TESTS).T - exact)
+        return cls(edge=edge, values=values, trusted=off.max(axis=1, initial=0.0) <= TRUSTED_MM)
+
+    def at(self, offsets: Points) -> Values:
+        """``(blocks, n)`` distances at places ``(n, 3)``, in voxels from a block's first one."""
+        found: Values = self.values @ weights(self._place(offsets)).T
+        return found
+
+    def slope(self, offsets: Points, axis: int) -> Values:
+        """``(blocks, n)`` change of the distance per voxel along an array axis."""
+        found: Values = self.values @ weights(self._place(offsets), axis).T
+        return found * (2 / self.edge[axis])
+
+    def where(self, chosen: npt.NDArray[np.bool_]) -> SmoothBlocks:
+        """Some of the blocks."""
+        return SmoothBlocks(
+            edge=self.edge, values=self.values[chosen], trusted=self.trusted[chosen]
+        )
+
+    def _place(self, offsets: Points) -> Points:
+        place: Points = (2 * np.asarray(offsets) + 1) / self.edge - 1
+        return place
+
+
+def weights(place: Points, slope_of: int | None = None) -> Values:
+    """Weights ``(n, 27)`` of the values at a block's nodes for places ``(n, 3)`` in -1..1.
+
+    ``slope_of`` asks for the derivative along an axis.
+    """
+    each = []
+    for axis in range(3):
+        u = place[:, axis]
+        if axis == slope_of:
+            each.append(np.stack([u - 0.5, -2 * u, u + 0.5], axis=1))
+        else:
+            each.append(np.stack([u * (u - 1) / 2, 1 - u**2, u * (u + 1) / 2], axis=1))
+    found: Values = np.einsum("ni,nj,nk->nijk", *each).reshape(len(place), 27)
+    return found
