@@ -6,7 +6,7 @@
 
 Every figure comes from a process of its own, so that peaks of memory do not mix. A scan with more
 slices than there are is made of the scan repeated, 1 mm apart. `processor` is the processor time
-over all threads, which other programs on the machine disturb least. Without `--scan`, noise.
+over all threads, which other programs on the machine disturb least. Where there is no scan, noise.
 
 * surgplan: reading aside, `segment` from the scan to labels on its own grid
 * scores: the windows of the first network alone, with our slabs and the engine that we choose
@@ -44,7 +44,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--scan", type=Path, default=None)
+    real = Path(__file__).parents[2] / "shared" / "cases" / "ircadb-01" / "ct.nii.gz"
+    parser.add_argument("--scan", type=Path, default=real if real.is_file() else None)
     parser.add_argument("--slices", type=int, nargs="+", default=[129, 685])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--max-memory-gb", type=float, default=None)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 SECONDS_BETWEEN_LINES = 5.0
+WIDEST_WORD = 28  # that fits beside the bar
 
 
 class Progress(Protocol):
@@ -71,7 +72,7 @@ class Terminal:
         from rich.progress import Progress as Bars
 
         columns = (
-            TextColumn("{task.description:<28}", markup=False),
+            TextColumn(f"{{task.description:<{WIDEST_WORD}}}", markup=False),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f} %"),
             TimeElapsedColumn(),
@@ -82,6 +83,9 @@ class Terminal:
             task = bars.add_task(title, total=1.0)
 
             def show(fraction: float, word: str = "") -> None:
+                if len(word) > WIDEST_WORD:  # a row of figures, kept above the bar
+                    bars.console.print(word, markup=False, highlight=False)
+                    word = title
                 bars.update(task, completed=min(1.0, max(0.0, fraction)), description=word or title)
 
             yield show
