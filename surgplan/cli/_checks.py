@@ -138,7 +138,7 @@ def check_models() -> Iterable[Check]:
 def check_engine() -> Iterable[Check]:
     """What runs the default model fastest here; measured once, then remembered."""
     if _version("torch") is not None and _version("monai") is not None:
-        yield _probe("engine", _ENGINE_PROBE, state="missing", way_out="see `models verify`")
+        yield _probe("engine", _ENGINE_PROBE, state="missing", way_out="surgplan models verify")
 
 
 def check_resources() -> Iterable[Check]:
@@ -193,7 +193,8 @@ def _probe(what: str, code: str, *, state: Literal["missing", "bad"], way_out: s
             [sys.executable, "-c", code], capture_output=True, text=True, timeout=PROBE_SECONDS
         )
     except subprocess.TimeoutExpired:
-        return Check(what=what, state=state, found=f"no answer in {PROBE_SECONDS:.0f} s")
+        found = f"no answer in {PROBE_SECONDS:.0f} s"
+        return Check(what=what, state=state, found=found, way_out=way_out)
     said = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()
     last = one_line(said[-1]) if said else f"ended with {done.returncode}"
     if done.returncode:
