@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from surgplan.planning._blocks import OUTSIDE, TUMOUR
 from surgplan.planning._cut import Cut, cut_liver
-from surgplan.planning._perfusion import Perfusion
+from surgplan.planning._perfusion import Perfusions
 from surgplan.planning._prepare import PreparedLiver
 from surgplan.planning._resection import Resection
 
@@ -87,7 +87,7 @@ def functional_remnant(
     if not perfusions.each():
         return None
     cut = cut or cut_liver(prepared.blocks, resection)
-    ml = _by_class(prepared, cut, perfusions.portal, perfusions.hepatic, resection)
+    ml = _by_class(prepared, cut, perfusions, resection)
     counts = prepared.blocks.counts.sum(axis=0)
     voxel_ml = prepared.blocks.geometry.voxel_volume_mm3 / 1000
     total_ml = float(counts[:OUTSIDE].sum() - counts[TUMOUR]) * voxel_ml
@@ -106,30 +106,23 @@ def functional_remnant(
 
 
 def _by_class(
-    prepared: PreparedLiver,
-    cut: Cut,
-    portal: Perfusion | None,
-    hepatic: Perfusion | None,
-    resection: Resection,
+    prepared: PreparedLiver, cut: Cut, perfusions: Perfusions, resection: Resection
 ) -> npt.NDArray[np.float64]:
     """Millilitres of the remnant by class and by whether they are tumour, ``(4, 2)``."""
-    blocks, stays = prepared.blocks, cut.stays
-    tissue = blocks.tissue
-    whole = np.zeros((len(stays.blocks), tissue.shape[1]), dtype=np.uint8)
-    part = np.zeros(len(stays.row), dtype=np.uint8)
-    for bit, perfusion in ((1, portal), (2, hepatic)):
-        if perfusion is None:
-            continue
-        lost = np.append(perfusion.lost(resection), False).astype(np.uint8)  # -1 is no node
-        whole |= bit * lost[perfusion.node_of[stays.blocks]]
-        part |= bit * lost[perfusion.node_of[stays.row, stays.column]]
-    counts = np.zeros(2 * _CLASSES)
-    for code, kind, weights in (
-        (whole.ravel(), tissue[stays.blocks].ravel(), None),
-        (part, tissue[stays.row, stays.column], stays.share),
-    ):
-        inside = (kind > 0) & (kind < OUTSIDE)
-        key = 2 * code[inside] + (kind[inside] == TUMOUR)
-        share = None if weights is None else weights[inside]
-        counts += np.bincount(key, weights=share, minlength=2 * _CLASSES)
+    blocks, stays, shared = prepared.blocks, cut.stays, perfusions.shared
+    kept = np.zeros(len(blocks.counts), dtype=bool)
+    kept[stays.blocks] = True
+    alike = np.flatnonzero(kept[shared.block])
+    kind = blocks.tissue[stays.row, stays.column]
+    part = np.flatnonzero((kind > 0) & (kind < OUTSIDE))
+    row, column = stays.row[part], stays.column[part]
+    key = np.concatenate([shared.tumour[alike], kind[part] == TUMOUR])
+    systems = ((2, perfusions.portal, shared.portal), (4, perfusions.hepatic, shared.hepatic))
+    for bit, perfusion, whole in systems:
+        if perfusion is not None:
+            lost = perfusion.lost(resection)
+            node = np.concatenate([whole[alike], perfusion.node_of[row, column]])
+            key += bit * lost[node]
+    weight = np.concatenate([shared.count[alike], stays.share[part]])
+    counts = np.bincount(key, weights=weight, minlength=2 * _CLASSES)
     return counts.reshape(_CLASSES, 2) * blocks.geometry.voxel_volume_mm3 / 1000

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from surgplan.errors import NothingToDoError
-from surgplan.planning._blocks import OUTSIDE, Blocks
+from surgplan.planning._blocks import OUTSIDE, TUMOUR, Blocks
 from surgplan.planning._boundary import Points
 from surgplan.planning._corridor import in_liver
 from surgplan.planning._extract import vessel_tree
@@ -86,12 +86,61 @@ class Perfusion:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class SharedVoxels:
+    """Voxels of the liver that are alike for every cut that leaves their block whole.
+
+    Attributes
+    ----------
+    block
+        ``(n,)`` place of the block.
+    portal, hepatic
+        ``(n,)`` node that serves them, -1 without that system.
+    tumour
+        ``(n,)`` 1 for tumour.
+    count
+        ``(n,)`` how many.
+    """
+
+    block: npt.NDArray[np.int64]
+    portal: npt.NDArray[np.int32]
+    hepatic: npt.NDArray[np.int32]
+    tumour: npt.NDArray[np.int64]
+    count: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls, blocks: Blocks, portal: Perfusion | None, hepatic: Perfusion | None
+    ) -> SharedVoxels:
+        """Gather the voxels of each block by the pieces that serve them."""
+        row, column = np.nonzero((blocks.tissue > 0) & (blocks.tissue < OUTSIDE))
+        none = np.full(len(row), -1, dtype=np.int32)
+        nodes = [none if p is None else p.node_of[row, column] for p in (portal, hepatic)]
+        sizes = [int(n.max(initial=0)) + 2 for n in nodes]
+        tumour = (blocks.tissue[row, column] == TUMOUR).astype(np.int64)
+        key = ((row * sizes[0] + nodes[0] + 1) * sizes[1] + nodes[1] + 1) * 2 + tumour
+        unique, count = np.unique(key, return_counts=True)
+        rest, second = np.divmod(unique // 2, sizes[1])
+        block, first = np.divmod(rest, sizes[0])
+        return cls(
+            block=block,
+            portal=(first - 1).astype(np.int32),
+            hepatic=(second - 1).astype(np.int32),
+            tumour=unique % 2,
+            count=count,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Perfusions:
-    """Both vessel systems of a liver; `missing` says in words why one is None."""
+    """Both vessel systems of a liver; `missing` says in words why one is None.
+
+    `shared` counts the voxels of each block that the same pieces of vessels serve.
+    """
 
     portal: Perfusion | None
     hepatic: Perfusion | None
     missing: tuple[str, ...]
+    shared: SharedVoxels
 
     def each(self) -> tuple[Perfusion, ...]:
         """Those that are there, portal before hepatic."""
@@ -102,9 +151,11 @@ def perfusions_of(prepared: PreparedLiver) -> Perfusions:
     """Lay out the trees of a prepared liver, those given by hand or those of its labels."""
     trees = _trees(prepared) if prepared.trees is None else prepared.trees
     found = {tree.system: Perfusion.of(tree, prepared) for tree in trees}
+    portal, hepatic = found.get("portal"), found.get("hepatic")
     return Perfusions(
-        portal=found.get("portal"),
-        hepatic=found.get("hepatic"),
+        portal=portal,
+        hepatic=hepatic,
+        shared=SharedVoxels.of(prepared.blocks, portal, hepatic),
         missing=tuple(
             f"not assessed: no {_vessel(prepared, system)}"
             for system in _SEGMENTS
