@@ -17,6 +17,7 @@ from surgplan.cli._case_stages import (
     report_stage,
     surfaces_stage,
 )
+from surgplan.cli._couinaud_stage import CouinaudWish, couinaud_stage
 from surgplan.cli._labels_given import read_labels
 from surgplan.cli._network import Network
 from surgplan.cli._options import (
@@ -43,6 +44,7 @@ from surgplan.cli._places import check_folder
 from surgplan.cli._plans import plan_facts, plans_table, read_plans
 from surgplan.cli._steps import Steps
 from surgplan.cli._structures import structures
+from surgplan.cli._terminal import terminal
 from surgplan.cli._wishes import Wishes
 
 if TYPE_CHECKING:
@@ -118,14 +120,17 @@ def run(
         given_labels_stage(steps, given)
     else:
         found_labels_stage(steps, volume, network, facts or {})
-    plans = _finish(steps, volume, wishes)
+    plans = _finish(steps, volume, wishes, threads)
     return _outcome(steps, plans, seconds=time.monotonic() - start)
 
 
-def _finish(steps: Steps, volume: Volume, wishes: Wishes) -> tuple[Plan, ...]:
+def _finish(
+    steps: Steps, volume: Volume, wishes: Wishes, threads: int | None
+) -> tuple[Plan, ...]:
     """From labels to the report."""
     label_map = steps.case.read_labels()
     surfaces_stage(steps, label_map)
+    couinaud_stage(steps, label_map, CouinaudWish(threads=threads))
     plans_stage(steps, label_map, wishes)
     plans = read_plans(steps.case, label_map)
     report_stage(steps, volume, label_map, plans)
@@ -143,9 +148,12 @@ def _outcome(steps: Steps, plans: tuple[Plan, ...], *, seconds: float) -> Outcom
         "structures": structures(case.read_labels()),
         "plans": [plan_facts(p) for p in plans],
         "no_plans_because": nothing,
+        "couinaud": case.facts("couinaud"),
         "report": case.report_path,
         "scene": case.scene_path,
         "seconds": round(seconds, 1),
     }
+    for doubt in case.facts("labels").get("doubts", []):
+        terminal().note(doubt["sentence"])
     words = nothing or plans_table(plans)
     return Outcome(kind="run", data=data, text=Group(words, f"report: {case.report_path}"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,8 @@ THICK_SLICES_MM = 3.0
 
 TILT_DEG = 5.0
 
+_SEEN_HERE = ("no liver", "liver cut off", "liver unsure")
+
 _MISSING = {
     LIVER: "No liver is labelled: volumes and plans cannot be trusted.",
     LIVER_TUMOUR: "No liver tumour is labelled. That does not mean that there is none.",
@@ -31,11 +34,13 @@ _OPPOSITE = {"L": "R", "R": "L", "P": "A", "A": "P", "S": "I", "I": "S"}
 def warnings_of(report: ReportInput, confidence: Mapping[str, float]) -> list[str]:
     """All warnings, gravest first; confidence as of `mean_confidence`."""
     given = report.provenance.get("warnings", [])
+    labels = report.provenance.get("labels", {})
     made = ["This scan is synthetic: it shows no patient."] if report.volume.is_synthetic else []
     return [
         *made,
         *_missing(report.label_map),
         *_cut_off(report.label_map),
+        *_doubts(labels.get("doubts", [])),
         *_unsure(confidence),
         *_coarse(report),
         *(str(w) for w in given),
@@ -55,6 +60,13 @@ def mean_confidence(report: ReportInput) -> dict[str, float]:
         for s in report.label_map.segments
         if counts[s.label]
     }
+
+
+def _doubts(doubts: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Of the segmentation; without those that are seen here from the labels alone."""
+    for doubt in doubts:
+        if doubt["kind"] not in _SEEN_HERE:
+            yield str(doubt["sentence"])
 
 
 def _missing(label_map: LabelMap) -> Iterator[str]:

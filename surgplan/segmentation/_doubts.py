@@ -99,8 +99,8 @@ def _units(volume: Volume) -> Iterator[Doubt]:
     if volume.modality == "CT" and bright < LEAST_BONE_HU:
         yield Doubt(
             kind="modality or units",
-            sentence=f"Next to nothing is brighter than {bright:.0f}, but bone is in CT: the values "
-            "are no Hounsfield units. Check the rescale of the file.",
+            sentence=f"Next to nothing is brighter than {bright:.0f}, but bone is: the values are "
+            "no Hounsfield units. Check the rescale of the file.",
             abstain=True,
         )
     if volume.modality == "CT" and fat < LEAST_FAT:

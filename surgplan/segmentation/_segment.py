@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from surgplan import __version__
 from surgplan.errors import UsageError
 from surgplan.segmentation._adopted import AdoptedModel, find_added
 from surgplan.segmentation._bundle import ModelInfo, find_model, load_network
+from surgplan.segmentation._doubts import Doubt, doubts_about
 from surgplan.segmentation._engine import Forward, start, start_on
 from surgplan.segmentation._intensity import limits, scale
 from surgplan.segmentation._memory import MemoryNeed
@@ -85,12 +86,15 @@ class Segmentation:
         On the scan's own grid.
     confidence
         ``(slice, row, column)`` float32 in 0..1: probability that the model gives to its choice.
+    doubts
+        What speaks against believing it, the gravest first.
     provenance
-        Model, checksum, versions and settings, as plain data.
+        Model, checksum, versions, settings and doubts, as plain data.
     """
 
     label_map: LabelMap
     confidence: npt.NDArray[np.float32]
+    doubts: tuple[Doubt, ...]
     provenance: dict[str, Any]
 
 
@@ -137,10 +141,23 @@ def segment(volume: Volume, *, settings: SegmentSettings | None = None) -> Segme
     without_specks(labels, straight.geometry.voxel_volume_mm3 / 1000)
     settings.report(1.0, "segmented")
     sure.flags.writeable = False
+    label_map = LabelMap(array=found, geometry=volume.geometry, segments=ANATOMY)
+    provenance = _provenance(info, second if keeps_scores else None, settings)
+    return _doubted(volume, label_map, sure, provenance)
+
+
+def _doubted(
+    volume: Volume,
+    label_map: LabelMap,
+    sure: npt.NDArray[np.float32],
+    provenance: dict[str, Any],
+) -> Segmentation:
+    doubts = doubts_about(volume, label_map, sure)
     return Segmentation(
-        label_map=LabelMap(array=found, geometry=volume.geometry, segments=ANATOMY),
+        label_map=label_map,
         confidence=sure,
-        provenance=_provenance(info, second if keeps_scores else None, settings),
+        doubts=doubts,
+        provenance={**provenance, "doubts": [asdict(doubt) for doubt in doubts]},
     )
 
 
@@ -156,7 +173,7 @@ def _by_added(volume: Volume, model: AdoptedModel, settings: SegmentSettings) ->
         "spacing_mm": model.preparation.spacing_mm,
         **_circumstances(settings),
     }
-    return Segmentation(label_map=label_map, confidence=sure, provenance=provenance)
+    return _doubted(volume, label_map, sure, provenance)
 
 
 def _with_scores(

@@ -65,6 +65,16 @@ def test_thick_and_tilted_scans_and_what_came_before_are_named(case: ReportInput
     assert sentences[-1] == "Motion."
 
 
+def test_doubts_of_the_segmentation_are_told_once(case: ReportInput) -> None:
+    doubts = [
+        {"kind": "contrast phase", "sentence": "No portal phase.", "abstain": False},
+        {"kind": "liver unsure", "sentence": "Unsure.", "abstain": False},
+    ]
+    sentences = warnings_of(replace(case, provenance={"labels": {"doubts": doubts}}), {})
+    assert sentences.count("No portal phase.") == 1
+    assert "Unsure." not in sentences
+
+
 def test_only_low_confidence_is_named(case: ReportInput) -> None:
     sentences = warnings_of(case, {"spleen": 0.69, "stomach": 0.71})
     assert sum("unsure" in w for w in sentences) == 1

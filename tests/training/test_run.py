@@ -91,7 +91,7 @@ def test_a_resumed_run_ends_as_one_that_was_not_interrupted(data: Path) -> None:
 
 
 def test_a_trained_bundle_segments_and_reports_where_it_comes_from(data: Path) -> None:
-    bundle = train_segmentation(config(data, 60), data=data, run=data / "run")
+    bundle = train_segmentation(config(data, 100), data=data, run=data / "run")
     from surgplan.io import read_volume
 
     scan = read_volume(data / "ct.nii.gz", modality="CT")
