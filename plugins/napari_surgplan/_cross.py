@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from psygnal import Signal
 
-from napari_surgplan._eyes import CROSS, ROLE, SURFACE, role_of
+from napari_surgplan._eyes import CROSS, ROLE, SCAN, SURFACE, role_of
 from napari_surgplan._layers import AXES, to_world
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class Cross:
         """Let a view follow the cross, and move it."""
         self._views.append(view)
         view.dims.events.current_step.connect(lambda: self._scrolled(view))
+        view.dims.events.range.connect(lambda: self._step_by_slice(view))
         view.mouse_drag_callbacks.append(self._clicked)
         self.joined.emit(view)
 
@@ -120,6 +121,16 @@ class Cross:
         axis = view.dims.order[0]
         world[axis] = view.dims.point[axis]
         self.session.focus(to_world(world))
+
+    def _step_by_slice(self, view: Any) -> None:
+        """Sliders step from slice to slice; napari takes the finest layer, a millimetre."""
+        scan = next((x for x in view.layers if role_of(x) == SCAN), None)
+        if scan is None or view not in self._views:
+            return
+        low, high = scan.extent.world
+        wanted = tuple(zip(low.tolist(), high.tolist(), map(float, scan.scale), strict=True))
+        if not np.allclose(view.dims.range, wanted):
+            view.dims.range = wanted
 
     def _clicked(self, view: Any, event: Any) -> Iterator[None]:
         """A click without a drag, while nothing is drawn with, looks at what is under it."""

@@ -5,6 +5,7 @@ Slices show voxels, the 3D view shows surfaces; a structure that was hidden stay
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from psygnal import Signal
@@ -15,10 +16,11 @@ SCAN, STRUCTURES, UNSURE, SURFACE, CROSS = "scan", "structures", "unsure", "surf
 STROKES = "strokes"
 OUTLINE = "surgplan_outline"
 """Key in the metadata of the layer of structures: width of outlines in voxels, 0 fills them."""
+NO_OUTLINES_IN_3D = "Contours are not displayed during 3D rendering"
 CUT, LINE, HANDLES, SPECIMEN_TINT = "cut", "cut line", "handles", "specimen"
 PART = "part"
 ONLY_FLAT = (SCAN, STRUCTURES, UNSURE, STROKES, LINE, SPECIMEN_TINT)
-ONLY_SOLID = (SURFACE, CUT, PART)
+ONLY_SOLID = (SURFACE, CUT, HANDLES, PART)
 
 
 def role_of(layer: Any) -> str | None:
@@ -56,6 +58,8 @@ class Eyes:
     changed = Signal(object)
 
     def __init__(self, viewer: Any) -> None:
+        # napari slices before it tells, and would pop up a note at every turn to 3D.
+        warnings.filterwarnings("ignore", message=NO_OUTLINES_IN_3D, category=UserWarning)
         self._viewer = viewer
         self._closed: set[Any] = set()
         self._turning = False

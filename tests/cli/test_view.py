@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from itertools import permutations
 from pathlib import Path
 
@@ -13,18 +14,16 @@ import pytest
 
 import surgplan
 from surgplan.cli import _options
-from surgplan.io import Case
 from surgplan.volume import LIVER_TUMOUR
 
 pytest.importorskip("napari", reason="needs the gui extra")
 
 from matplotlib.image import imread
 from napari.components import ViewerModel
-from napari.layers import Layer
 from scipy import ndimage
 
-from napari_surgplan import case_layers
 from napari_surgplan._dress import directions, dress
+from napari_surgplan._session import Session
 
 needs_screen = pytest.mark.skipif(
     sys.platform.startswith("linux") and not os.environ.get("DISPLAY"),
@@ -34,18 +33,19 @@ LETTERS = {0: "IS", 1: "AP", 2: "RL"}
 
 
 @pytest.fixture
-def viewer(made) -> ViewerModel:
+def viewer(made) -> Iterator[ViewerModel]:
     viewer = ViewerModel()
-    for layer in case_layers(Case.open(made)):
-        viewer.add_layer(Layer.create(*layer))
     dress(viewer)
-    return viewer
+    session = Session(viewer)
+    session.open(made)
+    yield viewer
+    session.close()
 
 
 def test_a_case_becomes_scan_structures_and_surfaces(viewer, made) -> None:
     surfaces = [layer.name for layer in viewer.layers if "surface" in layer.name]
     assert [layer.name for layer in viewer.layers][:2] == ["CT scan", "structures"]
-    assert surfaces[-1] == "liver parenchyma surface"
+    assert surfaces[-1] == "liver surface"
     assert len(surfaces) == len(list((made / "surfaces").glob("*.stl"))) == 4
 
 
@@ -58,9 +58,9 @@ def test_letters_say_where_the_edges_of_the_picture_lie_in_the_patient(viewer, o
     left, right = LETTERS[across] if horizontal == "right" else LETTERS[across][::-1]
     wanted = {"top": low, "bottom": high, "left": left, "right": right}
     assert directions(viewer.dims.displayed) == wanted
-    shown = viewer.canvas.overlays.text.text
-    assert all(f"{edge} {letter}" in shown for edge, letter in wanted.items())
-    assert surgplan.NOT_A_MEDICAL_DEVICE in shown
+    shown = {edge: viewer.canvas.overlays[f"letter_{edge}"].text for edge in wanted}
+    assert shown == wanted
+    assert viewer.canvas.overlays["notice"].text == surgplan.NOT_A_MEDICAL_DEVICE
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,6 @@ def test_the_3d_view_is_not_mirrored_and_shows_the_patient_from_the_front(viewer
 
 def test_it_opens_at_the_tumours(viewer, body) -> None:
     _, label_map = body
-    look_at(viewer, label_map)
     index = np.argwhere(label_map.mask(LIVER_TUMOUR)).mean(axis=0)
     middle = label_map.geometry.to_lps(index)[::-1]
     assert np.abs(np.subtract(viewer.dims.point, middle)).max() <= 4.1  # half a voxel
