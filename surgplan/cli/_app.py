@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 import surgplan
-from surgplan.cli import _models, _plan, _train
+from surgplan.cli import _access, _models, _plan, _train
 from surgplan.cli._batch import batch
 from surgplan.cli._doctor import doctor
 from surgplan.cli._door import DebugOption, JsonOption, QuietOption, door
@@ -35,8 +35,8 @@ COMMANDS: tuple[Command, ...] = (
 GROUPS: tuple[tuple[str, str, tuple[Command, ...]], ...] = (
     (
         "plan",
-        "Resections: proposed, judged, checked, compared.",
-        (_plan.propose, _plan.assess, _plan.replay, _plan.compare),
+        "Resections: proposed, judged, checked, compared, reached.",
+        (_plan.propose, _plan.assess, _plan.replay, _plan.compare, _access.access),
     ),
     (
         "train",

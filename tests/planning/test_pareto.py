@@ -224,7 +224,8 @@ def test_hypervolume_is_nearly_that_of_an_exhaustive_grid(space, seed):
     ]
     best = np.array(grid)[non_dominated(np.array(grid))]
     low, high = best.min(axis=0), best.max(axis=0)
+    high = high + 0.1 * (high - low)  # so that the worst on the front count too
     points = low + qmc.Sobol(5, seed=0).random_base2(16) * (high - low)
     exhaustive = volume(best, points)
-    assert exhaustive > 0.001
+    assert exhaustive > 0.01
     assert volume(found, points) >= 0.95 * exhaustive

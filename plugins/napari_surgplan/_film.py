@@ -1,0 +1,57 @@
+"""Pictures in a row as a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import imageio.v3 as imageio
+import numpy as np
+import numpy.typing as npt
+
+from napari_surgplan._follow import Progress, silent
+from surgplan.errors import MissingExtraError, NothingToDoError
+from surgplan.io import atomic_file
+
+Picture = npt.NDArray[np.uint8]
+
+
+def write_film(
+    path: Path,
+    pictures: Sequence[Picture],
+    *,
+    per_second: float = 12.0,
+    progress: Progress = silent,
+) -> Path:
+    """Write pictures ``(h, w, 3 or 4)`` as GIF, or as MP4 where ffmpeg is there.
+
+    Raises
+    ------
+    NothingToDoError
+        If there is no picture.
+    MissingExtraError
+        If the name asks for a video and the encoder is not installed.
+    OutputError
+        If the file cannot be written.
+    """
+    if not pictures:
+        msg = "a film needs pictures, got none; play the rehearsal first"
+        raise NothingToDoError(msg)
+    progress(0.1, "writing")
+    frames = [np.ascontiguousarray(p[..., :3]) for p in pictures]
+    with atomic_file(path) as temporary:
+        if path.suffix.lower() == ".gif":
+            imageio.imwrite(temporary, frames, extension=".gif", duration=1000 / per_second, loop=0)
+        else:
+            _write_video(temporary, frames, per_second)
+    progress(1.0, "written")
+    return path
+
+
+def _write_video(path: Path, frames: Sequence[Picture], per_second: float) -> None:
+    even = [f[: f.shape[0] // 2 * 2, : f.shape[1] // 2 * 2] for f in frames]
+    try:
+        imageio.imwrite(path, even, plugin="FFMPEG", extension=".mp4", fps=per_second)
+    except ImportError as e:
+        feature = "a video as MP4 (a GIF needs nothing more)"
+        raise MissingExtraError(feature, "gui") from e
