@@ -6,6 +6,7 @@ The only room that opens image files, and the only one that knows RAS.
 from surgplan.io._atomic import atomic_file, write_json
 from surgplan.io._case import Case
 from surgplan.io._case_stage import Stage
+from surgplan.io._dicom_seg_write import write_dicom_seg
 from surgplan.io._dicom_write import write_dicom_series
 from surgplan.io._guard import read_json, sha256_of
 from surgplan.io._intensity import check_intensities
@@ -44,6 +45,7 @@ __all__ = [
     "read_vessels",
     "read_volume",
     "sha256_of",
+    "write_dicom_seg",
     "write_dicom_series",
     "write_json",
     "write_label_map",

@@ -90,7 +90,7 @@ def read_volume(
     if not _is_dicom(path):
         _check_no_series(path, series)
         return _read_file(path, modality)
-    with _dicom_paths(path) as paths:
+    with dicom_paths(path) as paths:
         found = series_of([s for p in paths for s in read_slices(p)])
         chosen = choose(found, series, path.name)
         return _volume(chosen, modality, allow_resample=allow_resample)
@@ -104,7 +104,7 @@ def list_series(path: Path | str) -> tuple[SeriesInfo, ...]:
     path = Path(path)
     if not _is_dicom(path):
         return ()
-    with _dicom_paths(path) as paths:
+    with dicom_paths(path) as paths:
         return tuple(s.info() for s in series_of([s for p in paths for s in read_slices(p)]))
 
 
@@ -120,7 +120,8 @@ def _is_dicom(path: Path) -> bool:
 
 
 @contextmanager
-def _dicom_paths(path: Path) -> Iterator[tuple[Path, ...]]:
+def dicom_paths(path: Path) -> Iterator[tuple[Path, ...]]:
+    """The DICOM files of a folder, a zip or the one file, while the block lasts."""
     if path.is_dir():
         yield dicom_files(path, str(path))
     elif head_of(path).startswith(ZIP_MAGIC):
