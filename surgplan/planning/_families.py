@@ -64,9 +64,11 @@ class Families:
         yield from self._curved(planes)
         yield from self._anatomical()
         ids = [shape.tumour.id for shape in self.prepared.tumours]
-        for laid_mm in wider(self.margin_mm):
+        for number, laid_mm in enumerate(wider(self.margin_mm)):
             wedge = WedgeResection.on(self.prepared, ids, laid_mm)
             yield self.scored("wedges" if len(ids) > 1 else "wedge", wedge, laid_mm)
+            if number % 2:  # the costlier kinds at every other margin
+                continue
             yield from self._with_wedges(replace(search, margin_mm=laid_mm), wedge)
             try:
                 bowl = BezierResection.on(self.prepared, ids, laid_mm)

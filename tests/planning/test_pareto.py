@@ -1,5 +1,4 @@
 import itertools
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,9 +16,9 @@ from surgplan.planning import (
 )
 from surgplan.planning._choose import front_of
 from surgplan.planning._families import Families
-from surgplan.planning._objectives import ENOUGH_MM, Scorer, objectives_of
+from surgplan.planning._objectives import ENOUGH_MM, Objectives, Scorer, objectives_of
 from surgplan.planning._pareto import non_dominated, spread
-from surgplan.planning._plane_family import TightPlane
+from surgplan.planning._plane_family import Scored, TightPlane
 from surgplan.planning._samples import Samples
 from surgplan.planning._search import sphere
 from surgplan.volume import HEPATIC_VEINS, LIVER, LIVER_TUMOUR, PORTAL_VEIN, VENA_CAVA
@@ -186,15 +185,26 @@ def test_every_one_of_eight_is_verified_and_explained(label_map, eight):
     assert any("has the smallest cut" in reason for reason in reasons)
 
 
-def test_the_front_leaves_out_what_leaves_too_little(families):
-    pool = list(families.every())
-    front = front_of(pool, 40.0)
-    assert min(s.objectives.flr_percent for s in front) >= 40.0
-    assert min(s.objectives.flr_percent for s in front_of(pool, 20.0)) < 40.0
-    nothing = replace(pool[0], objectives=replace(pool[0].objectives, cut_area_mm2=0.0))
-    assert nothing not in front_of([*pool, nothing], 40.0)
-    little = [s for s in pool if s.objectives.flr_percent < 40]
-    assert front_of(little, 40.0)
+def candidate(flr_percent, area_mm2, margin_mm=5.0):
+    objectives = Objectives(
+        margin_mm=margin_mm,
+        flr_percent=flr_percent,
+        downstream_ml=10.0,
+        cut_area_mm2=area_mm2,
+        bend=0.0,
+    )
+    cut = PlaneResection(point_mm=(0, 0, 0), normal=(1, 0, 0))
+    return Scored(name="plane", resection=cut, objectives=objectives)
+
+
+def test_the_front_leaves_out_what_leaves_too_little():
+    most, less, beaten = candidate(80.0, 900.0), candidate(50.0, 500.0), candidate(45.0, 600.0)
+    little, nothing = candidate(15.0, 100.0), candidate(0.0, 0.0, margin_mm=20.0)
+    pool = [most, less, beaten, little, nothing]
+    assert front_of(pool, 20.0) == [most, less]
+    assert front_of(pool, 60.0) == [most]
+    assert front_of([little, nothing], 20.0) == [little]
+    assert front_of([nothing], 20.0) == []
 
 
 def volume(costs, points):
