@@ -83,6 +83,10 @@ class CutMouse:
         self.clicked = clicked
         viewer.mouse_drag_callbacks.append(self.drag)
 
+    def close(self) -> None:
+        """Leave the view alone."""
+        self.viewer.mouse_drag_callbacks.remove(self.drag)
+
     def drag(self, viewer: Any, event: Any) -> Iterator[None]:
         """What napari calls at a press, and goes on with at each move until the release."""
         pointer = Pointer.of(viewer, event)

@@ -22,10 +22,13 @@ SPECIMEN_COLOUR = (0.95, 0.60, 0.20)
 HANDLE_MM = 7.0
 _HANDLE_PIXELS = (12, 40)
 _LINE_MM = 1.6
+_ON_SLICES = "handles on slices"
+_NAME = "surgplan_plan"
 _DARK = 0.55
 _IN_BAND = 0.6  # so that rounding leads into no other band
 
 Colours = npt.NDArray[np.float32]
+Points = npt.NDArray[np.float64]
 
 
 class PlanLayers:
@@ -47,12 +50,11 @@ class PlanLayers:
         self._painted: Any = None
         self.shown = True
         planner.cut_changed.connect(self.refresh)
-        viewer.dims.events.point.connect(self._draw_line)
-        planner.session.focus_changed.connect(self._draw_line)
+        planner.session.focus_changed.connect(self._look)
 
-    def layer(self, role: str) -> Any:
-        """The layer of this role, None if there is none."""
-        return next((x for x in self.viewer.layers if x.metadata.get(ROLE) == role), None)
+    def layer(self, name: str) -> Any:
+        """The layer of this name (that of its role, mostly), None if there is none."""
+        return next((x for x in self.viewer.layers if x.metadata.get(_NAME) == name), None)
 
     def show(self, *, shown: bool) -> None:
         """Show the cut, or leave the stage to the rehearsal."""
@@ -80,6 +82,13 @@ class PlanLayers:
         away = np.linalg.norm(sheet.points_mm - np.asarray(draft.resection.point_mm), axis=1)
         return float(np.clip(np.round(0.6 * away.max(), -1), 30.0, 80.0))
 
+    def _look(self) -> None:
+        """What is drawn on slices follows them."""
+        draft = self.planner.draft
+        if draft is not None and self.shown:
+            self._draw_line()
+            self._draw_handles(draft)
+
     def _draw_sheet(self, draft: Draft) -> None:
         layer, sheet = self.layer(CUT), draft.sheet
         if sheet is None or sheet.is_empty:
@@ -98,25 +107,32 @@ class PlanLayers:
 
     def _draw_handles(self, draft: Draft) -> None:
         self.handles = handles_of(draft.resection, reach_mm=self.reach_mm(draft))
-        layer = self.layer(HANDLES)
         points = np.array([h.point_mm for h in self.handles]).reshape(-1, 3)
+        self._put_points(HANDLES, HANDLES, points)
+        focus = self.planner.session.focus_mm
+        self._put_points(
+            LINE, _ON_SLICES, points[:0] if focus is None else on_slices(points, focus)
+        )
+
+    def _put_points(self, role: str, name: str, points: Points) -> None:
+        layer, world = self.layer(name), to_world(points)
         if layer is None:
-            layer = self._add(
+            self._add(
                 "points",
-                to_world(points),
-                HANDLES,
+                world,
+                role,
+                name,
                 size=HANDLE_MM,
                 face_color="white",
                 border_color="#1565c0",
                 border_width=0.25,
-                shading="spherical",
-                out_of_slice_display=True,
-                canvas_size_limits=_HANDLE_PIXELS,
+                shading="spherical" if role == HANDLES else "none",
+                canvas_size_limits=_HANDLE_PIXELS if role == HANDLES else (0, _HANDLE_PIXELS[1]),
                 blending="translucent_no_depth",
                 opacity=1.0,
             )
-        elif len(layer.data) != len(points) or not np.array_equal(layer.data, to_world(points)):
-            layer.data = to_world(points)
+        elif not np.array_equal(layer.data, world):
+            layer.data = world
             layer.selected_data = set()
 
     def _draw_line(self) -> None:
@@ -169,8 +185,8 @@ class PlanLayers:
         layer.vertex_colors = tinted
 
     def _remove(self) -> None:
-        for role in (CUT, LINE, HANDLES, SPECIMEN_TINT):
-            self._drop(self.layer(role))
+        for name in (CUT, LINE, HANDLES, _ON_SLICES, SPECIMEN_TINT):
+            self._drop(self.layer(name))
         self._painted = None
         if self._liver_colours is not None and self._liver_colours[0] in self.viewer.layers:
             layer, colours = self._liver_colours
@@ -181,12 +197,23 @@ class PlanLayers:
         if layer is not None:
             self.viewer.layers.remove(layer)
 
-    def _add(self, kind: str, data: Any, role: str, **settings: Any) -> Any:
+    def _add(self, kind: str, data: Any, role: str, name: str = "", **settings: Any) -> Any:
         selected = set(self.viewer.layers.selection)
-        settings = {"name": role, "metadata": {ROLE: role}, **AXES, **settings}
+        metadata = {ROLE: role, _NAME: name or role}
+        settings = {"name": name or role, "metadata": metadata, **AXES, **settings}
         layer = getattr(self.viewer, f"add_{kind}")(data, **settings)
         self.viewer.layers.selection = selected
         return layer
+
+
+def on_slices(points_mm: Points, focus_mm: Points) -> Points:
+    """Points near the three slices through a point, laid onto them, ``(n, 3)`` LPS."""
+    laid = []
+    for axis in range(3):
+        near = points_mm[np.abs(points_mm[:, axis] - focus_mm[axis]) <= HANDLE_MM].copy()
+        near[:, axis] = focus_mm[axis]
+        laid.append(near)
+    return np.concatenate(laid)
 
 
 def banded(

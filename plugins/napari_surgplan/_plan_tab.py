@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -10,6 +12,7 @@ from qtpy.QtCore import Signal as QtSignal
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
+    QMenu,
     QPushButton,
     QStackedWidget,
     QTabWidget,
@@ -59,6 +62,10 @@ class _Post(QObject):
         super().__init__()
         self.posted.connect(lambda call: call(), Qt.ConnectionType.QueuedConnection)
 
+    def __call__(self, call: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # the window is gone: nobody waits for the result
+            self.posted.emit(call)
+
 
 class PlanTab(QWidget):
     """Cuts of every kind begun in a click or two, held by handles, judged while they move.
@@ -73,10 +80,10 @@ class PlanTab(QWidget):
         super().__init__()
         self.session = session
         self._post = _Post()
-        self.planner = Planner(session, here=self._post.posted.emit)
+        self.planner = Planner(session, here=self._post)
         self.layers = PlanLayers(self.planner, viewer)
         self.clicks = PlanClicks(self.planner)
-        self.mouse = CutMouse(self.planner, self.layers, viewer, clicked=self._clicked)
+        self.mice: dict[Any, CutMouse] = {}
         self.mapper: Newest[Draft, Any] = Newest(self._mapped)
         self._calm = QTimer(self)
         self._calm.setSingleShot(True)
@@ -84,12 +91,16 @@ class PlanTab(QWidget):
         self._make()
         self._lay_out()
         self._connect()
+        self._join(viewer)
+        if session.shown is not None:
+            session.shown.cross.joined.connect(self._join)
+            session.shown.cross.left.connect(self._leave)
         self._show_ready()
 
     def begin(self, kind: str) -> None:
         """Start a plan of a kind: at once, or with a click in a view."""
         self.clicks.mode = None
-        if kind in ("territory", "drawn"):
+        if kind == "territory" or kind == "drawn":
             self.clicks.start(kind)
             return
         start(
@@ -99,9 +110,14 @@ class PlanTab(QWidget):
             done=partial(self._begun, kind),
         )
 
-    def join(self, view: Any) -> None:
+    def _join(self, view: Any) -> None:
         """Let the mouse work on the cut in another view, too."""
-        CutMouse(self.planner, self.layers, view, clicked=self._clicked)
+        self.mice[view] = CutMouse(self.planner, self.layers, view, clicked=self._clicked)
+
+    def _leave(self, view: Any) -> None:
+        mouse = self.mice.pop(view, None)
+        if mouse is not None:
+            mouse.close()
 
     def _begun(self, kind: str, resection: Resection) -> None:
         self.planner.begin(kind, resection)
@@ -110,6 +126,14 @@ class PlanTab(QWidget):
         self.buttons = {
             kind: self._kind_button(kind, word, tip, keys) for kind, word, tip, keys in KINDS
         }
+        starts = QMenu(self)
+        starts.addAction("Flat, to be bent", partial(self.begin, "curved"))
+        starts.addAction("Around the tumours", partial(self.begin, "bowl"))
+        self.buttons["curved"].setMenu(starts)
+        self.buttons["curved"].setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
+        self.swap = QPushButton("Swap sides")
+        self.swap.setToolTip("Resect the other side of the cut (Ctrl+Shift+S)")
+        self.swap.setShortcut("Ctrl+Shift+S")
         self.hint = QLabel()
         self.hint.setWordWrap(True)
         self.finish = QPushButton("Done")
@@ -155,7 +179,12 @@ class PlanTab(QWidget):
         layout.setSpacing(6)
         layout.addLayout(kinds)
         layout.addLayout(hint)
-        for widget in (self.wishes, self.proposals, self.bar, self.verdict, self.why):
+        second = QHBoxLayout()
+        second.addWidget(self.proposals, 1)
+        second.addWidget(self.swap)
+        layout.addWidget(self.wishes)
+        layout.addLayout(second)
+        for widget in (self.bar, self.verdict, self.why):
             layout.addWidget(widget)
         layout.addWidget(self.pages, 1)
         empty = QLabel(EMPTY)
@@ -174,13 +203,12 @@ class PlanTab(QWidget):
         session.plans_changed.connect(self._show_plans)
         planner.ready_changed.connect(self._show_ready)
         planner.numbers_changed.connect(self._show_numbers)
-        planner.cut_changed.connect(self._calm.start)
+        planner.cut_changed.connect(lambda *_: self._calm.start())
         self._calm.timeout.connect(self._ask_map)
-        self.mapper.done.connect(
-            lambda _, got: self._post.posted.emit(partial(self._show_map, got))
-        )
+        self.mapper.done.connect(lambda _, got: self._post(partial(self._show_map, got)))
         self.clicks.changed.connect(self._show_hint)
         self.finish.clicked.connect(self.clicks.stop)
+        self.swap.clicked.connect(planner.swap_sides)
         self.wishes.margin_changed.connect(planner.widen)
         self.wishes.changed.connect(self._wished)
         for source in (self.table, self.map):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -34,6 +35,8 @@ from surgplan.planning import (
     prepare,
 )
 from surgplan.volume import LIVER, LabelMap
+
+_log = logging.getLogger(__name__)
 
 Points = npt.NDArray[np.float64]
 Here = Callable[[Callable[[], None]], None]
@@ -129,7 +132,7 @@ class Planner:
         self._keep = False
         self._putting = False
         self.drawer: Newest[Draft, Draft] = Newest(self._drawn)
-        self.judge: Newest[Draft, Draft] = Newest(self._judged)
+        self.judge: Newest[tuple[Draft, Wishes], Assessment] = Newest(self._judged)
         self.maker: Newest[tuple[WedgeResection, float], Resection] = Newest(self._widened)
         pairs: tuple[tuple[Newest[Any, Any], Callable[[Any, Any], None]], ...] = (
             (self.drawer, self._show),
@@ -199,6 +202,14 @@ class Planner:
         self.hold(resection)
         self.let_go()
 
+    def swap_sides(self) -> None:
+        """Resect the other side of the plan at work, where it has one."""
+        other = None if self.draft is None else _starts.other_side(self.draft.resection)
+        if other is None:
+            self.session.message.emit("This kind of cut has no other side to resect.")
+        else:
+            self.change(other)
+
     def wish(self, **changes: Any) -> None:
         """Other wishes; the plan at work is judged by them."""
         self.wishes = replace(self.wishes, **changes)
@@ -242,7 +253,7 @@ class Planner:
         self.numbers_changed.emit()
         self.drawer.ask(draft)
         if draft.assessment is None:
-            self.judge.ask(draft)
+            self.judge.ask((draft, self.wishes))
 
     def _drawn(self, draft: Draft) -> Draft:
         prepared, grid = self._ready(), self.grid
@@ -260,15 +271,15 @@ class Planner:
         found = [s.points for s in self.session.surfaces if s.segment.code == LIVER.code]
         return found[0] if found else np.zeros((0, 3))
 
-    def _judged(self, draft: Draft) -> Draft:
-        assessment = assess_prepared(
+    def _judged(self, request: tuple[Draft, Wishes]) -> Assessment:
+        draft, wishes = request
+        return assess_prepared(
             self._ready(),
             draft.resection,
-            margin_mm=self.wishes.margin_mm,
-            condition=self.wishes.condition,
-            patient=self.wishes.patient,
+            margin_mm=wishes.margin_mm,
+            condition=wishes.condition,
+            patient=wishes.patient,
         )
-        return replace(draft, assessment=assessment)
 
     def _show(self, asked: Draft, drawn: Draft) -> None:
         draft = self.draft
@@ -281,12 +292,9 @@ class Planner:
             )
             self.cut_changed.emit()
 
-    def _take(self, asked: Draft, judged: Draft) -> None:
-        draft = self.draft
-        if draft is None or draft.resection is not asked.resection:
-            return
-        assessment = judged.assessment
-        if assessment is None or assessment.margin_mm != self.wishes.margin_mm:
+    def _take(self, asked: tuple[Draft, Wishes], assessment: Assessment) -> None:
+        draft, (judged, wishes) = self.draft, asked
+        if draft is None or draft.resection is not judged.resection or wishes != self.wishes:
             return
         self.draft = replace(draft, assessment=assessment)
         self.numbers_changed.emit()
@@ -313,9 +321,13 @@ class Planner:
             self._putting = False
 
     def _fail(self, error: BaseException) -> None:
-        if not isinstance(error, SurgplanError):
-            raise error
-        self.session.message.emit(str(error))
+        if isinstance(error, SurgplanError):
+            sentence = str(error)
+        else:
+            _log.error("unexpected", exc_info=error)
+            kind = type(error).__name__
+            sentence = f"This cut cannot be judged ({kind}: {error}); undo, or move it elsewhere."
+        self.session.message.emit(sentence)
 
     def _labels_changed(self) -> None:
         if self.prepared is None or self.prepared.label_map is not self.session.label_map:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_surgplan._eyes import PART, ROLE
+from napari_surgplan._eyes import CUT, HANDLES, PART, ROLE, role_of
 from napari_surgplan._layers import AXES, LIGHT, SHADOW, to_world
 from napari_surgplan._rehearser import Rehearser
 from surgplan.mesh import Surface
@@ -66,7 +66,7 @@ class RehearseLayers:
             if layer is not None:
                 self.viewer.layers.remove(layer)
         parts = self.rehearser.parts()
-        self._show_liver(shown=parts is None)
+        self._show_whole(shown=parts is None)
         if parts is None:
             self._put_back()
             return
@@ -148,13 +148,16 @@ class RehearseLayers:
             tint[mine] = LOST_COLOURS[system]
         return tint
 
-    def _show_liver(self, *, shown: bool) -> None:
+    def _show_whole(self, *, shown: bool) -> None:
+        """The whole liver and the cut make room for the parts, and come back."""
         owner = self.rehearser.session.shown
-        layer = None if owner is None else owner.surface_of(LIVER.label)
-        if layer is None or owner is None or self._hidden is not shown:
+        if owner is None or self._hidden is not shown:
             return
         self._hidden = not shown
-        owner.eyes.set_open(layer, is_open=shown)
+        liver = owner.surface_of(LIVER.label)
+        for layer in self.viewer.layers:
+            if layer is liver or role_of(layer) in (CUT, HANDLES):
+                owner.eyes.set_open(layer, is_open=shown)
 
     def _add(self, kind: str, data: Any, name: str, **settings: Any) -> None:
         selected = set(self.viewer.layers.selection)

@@ -100,7 +100,7 @@ class Resectogram(QWidget):
 
     @property
     def _scale(self) -> float:
-        return self._place.width() / max(self._image.width(), 1)
+        return float(self._place.width()) / max(int(self._image.width()), 1)
 
     def _fitted(self) -> QRectF:
         room = QRectF(self.rect()).adjusted(6, 6, -6, -_LEGEND - 14)
