@@ -1,5 +1,8 @@
 """Every kind of resection on one case: distances, and all numbers of an assessment.
 
+The case has a portal and a hepatic tree of 63 branches each, so that vessels cut and
+functional remnant cost what they cost on a patient.
+
 Run with ``python benchmarks/bench_resections.py [--slices 129]``; processor time, one thread.
 """
 
@@ -12,16 +15,23 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
-from bench_planning import CUT, body
+from bench_planning import CUT, HALF_AXES_MM, body
 
 from surgplan.planning import (
     BezierResection,
     FreehandResection,
     PreparedLiver,
     Resection,
+    TerritoryResection,
+    VesselBranch,
+    VesselSystem,
+    VesselTree,
     WedgeResection,
     assess_prepared,
+    cut_liver,
+    functional_remnant,
     prepare,
+    vessels_cut,
 )
 
 POINTS = 300_000
@@ -47,12 +57,41 @@ def waves(rows: int, columns: int) -> np.ndarray[Any, Any]:
     return np.stack([a, b, c], axis=-1)
 
 
+def grown(system: VesselSystem, root: tuple[float, float, float], levels: int) -> VesselTree:
+    """A tree that forks evenly through the liver, ``2**levels - 1`` branches."""
+    rng = np.random.default_rng(len(system))
+    branches = [
+        VesselBranch(points_mm=np.array([root, np.zeros(3)]), radius_mm=np.full(2, 5.0), order=1)
+    ]
+    for place in range(2 ** (levels - 1) - 1):
+        stem = branches[place]
+        for _ in range(2):
+            aim = rng.normal(size=3)
+            end = 0.9 * np.array(HALF_AXES_MM) * aim / np.linalg.norm(aim)
+            stop = stem.points_mm[-1] + (end - stem.points_mm[-1]) * 0.45
+            branches.append(
+                VesselBranch(
+                    parent=place,
+                    order=stem.order + 1,
+                    points_mm=np.array([stem.points_mm[-1], stop]),
+                    radius_mm=0.8 * stem.radius_mm,
+                )
+            )
+    return VesselTree(system=system, branches=tuple(branches))
+
+
+def trees() -> tuple[VesselTree, ...]:
+    """Both systems, 63 branches each."""
+    return grown("portal", (0.0, -60.0, -60.0), 6), grown("hepatic", (0.0, 60.0, 60.0), 6)
+
+
 def builders(prepared: PreparedLiver) -> dict[str, Callable[[], Resection]]:
     """How each kind is made."""
     along = np.linspace(-80, 80, 120)
     path = np.stack([-20 + 15 * np.sin(along / 25), along, np.full(120, 62.0)], axis=1)
     return {
         "plane": lambda: CUT,
+        "territory of a branch": lambda: TerritoryResection(tree=trees()[0], branches=(1,)),
         "wedge, 10 mm": lambda: WedgeResection.on(prepared, [1], 10.0),
         "bezier bowl, 10 mm": lambda: BezierResection.on(prepared, [1], 10.0),
         "bezier 4 x 4": lambda: BezierResection(
@@ -81,16 +120,29 @@ def main() -> None:
     parser.add_argument("--slices", type=int, default=129)
     slices = parser.parse_args().slices
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
-    prepared = prepare(body(slices))
+    start = time.process_time()
+    prepared = prepare(body(slices), trees=trees())
+    outlined = time.process_time()
+    nodes = sum(len(p.nodes.end) for p in prepared.perfusions.each())
+    served = time.process_time()
     print(f"512 x 512 x {slices}; processor time, one thread")
-    print(f"{'':24}{'make':>9}{'300 000 near':>15}{'assess':>9}{'resected':>12}{'remnant':>12}")
+    print(f"prepared in {outlined - start:.2f} s; {nodes} nodes of vessels and what each serves in")
+    print(f"{served - outlined:.2f} s; then, for one resection after another:")
+    print(
+        f"{'':24}{'make':>9}{'300 000 near':>15}{'assess':>9}{'vessels':>10}{'function':>10}"
+        f"{'resected':>12}{'remnant':>12}"
+    )
     for name, make in builders(prepared).items():
         resection, make_s = timed(make, 1)
         points = near_cut(prepared, resection)
         _, distance_s = timed(lambda r=resection, p=points: r.distance_mm(p))
-        found, assess_s = timed(lambda r=resection: assess_prepared(prepared, r, margin_mm=10.0), 1)
+        found, assess_s = timed(lambda r=resection: assess_prepared(prepared, r, margin_mm=10.0))
+        _, vessels_s = timed(lambda r=resection: vessels_cut(prepared, r))
+        cut = cut_liver(prepared.blocks, resection)
+        _, function_s = timed(lambda r=resection, c=cut: functional_remnant(prepared, r, cut=c))
         print(
-            f"{name:24}{make_s:7.3f} s{distance_s:13.3f} s{assess_s:7.2f} s"
+            f"{name:24}{make_s:7.3f} s{distance_s:13.3f} s{assess_s:7.3f} s"
+            f"{vessels_s:8.3f} s{function_s:8.3f} s"
             f"{found.resected_ml:9.2f} ml{found.remnant_ml:9.2f} ml"
         )
 
