@@ -153,7 +153,7 @@ def cut_liver(blocks: Blocks, resection: Resection) -> Cut:
 def _smooth_piece(blocks: Blocks, rows: npt.NDArray[np.int64], smooth: SmoothBlocks) -> _Piece:
     """Voxels of blocks in which the distance is interpolated."""
     kind = blocks.tissue[rows]
-    at_voxel = smooth.at(blocks.offsets)
+    at_voxel = smooth.at(blocks.offsets.astype(np.float64))
     met = (np.abs(at_voxel) <= _reach_mm(blocks)) & (kind > 0)
     whole = np.flatnonzero((kind > 0) & ~met)
     block, column = np.nonzero(met)

@@ -66,8 +66,8 @@ class SmoothBlocks:
 
     def slope(self, offsets: Points, axis: int) -> Values:
         """``(blocks, n)`` change of the distance per voxel along an array axis."""
-        found: Values = self.values @ weights(self._place(offsets), axis).T
-        return found * (2 / self.edge[axis])
+        found: Values = self.values @ weights(self._place(offsets), axis).T * (2 / self.edge[axis])
+        return found
 
     def where(self, chosen: npt.NDArray[np.bool_]) -> SmoothBlocks:
         """Some of the blocks."""
