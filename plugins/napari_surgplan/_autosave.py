@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
@@ -35,6 +36,15 @@ def autosave_folder() -> Path:
     return user_data_path("surgplan", appauthor=False) / "autosave"
 
 
+@dataclass(eq=False)
+class _Target:
+    """A case, what already stands in it, and the scan that it is made of."""
+
+    case: Case | None = None
+    saved: State | None = None
+    source: Path | None = None
+
+
 class Autosave:
     """Keeps a case folder equal to the state last given; older ones not yet written are skipped.
 
@@ -48,14 +58,18 @@ class Autosave:
         self._tell = tell
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="surgplan-autosave")
         self._lock = Lock()
-        self._wanted: State | None = None
-        self._saved: State | None = None
+        self._target = _Target()
+        self._wanted: dict[_Target, State] = {}
         self._last: Future[None] | None = None
-        self.case: Case | None = None
-        self._source: Path | None = None
+        self._closed = False
+
+    @property
+    def case(self) -> Case | None:
+        """The folder; None until there is one."""
+        return self._target.case
 
     def begin(self, case: Case | None, saved: State | None, source: Path | None) -> None:
-        """Turn to another case.
+        """Turn to another case; what was given for the one before is still saved there.
 
         Parameters
         ----------
@@ -66,16 +80,18 @@ class Autosave:
         source
             The scan it is made of.
         """
-        self.wait()
-        self.case, self._saved, self._source = case, saved, source
+        self._target = _Target(case=case, saved=saved, source=source)
 
     def submit(self, state: State) -> None:
         """Save this state soon."""
+        if self._closed:
+            return
+        target = self._target
         with self._lock:
-            waiting = self._wanted is not None
-            self._wanted = state
+            waiting = target in self._wanted
+            self._wanted[target] = state
         if not waiting:
-            self._last = self._pool.submit(self._save)
+            self._last = self._pool.submit(self._save, target)
 
     def wait(self) -> None:
         """Return when the state last given is on the disk, or was refused."""
@@ -83,22 +99,23 @@ class Autosave:
             self._last.result()
 
     def close(self) -> None:
-        """Save what is left and end the thread."""
+        """Save what is left and end the thread; nothing is saved after that."""
+        self._closed = True
         self._pool.shutdown(wait=True)
 
-    def _save(self) -> None:
+    def _save(self, target: _Target) -> None:
         with self._lock:
-            state, self._wanted = self._wanted, None
-        if state is None or state.volume is None:
+            state = self._wanted.pop(target)
+        if state.volume is None:
             return
         try:
-            if self.case is None:
-                self.case = _new_case(self._source)
-            save(self.case, state, before=self._saved)
+            if target.case is None:
+                target.case = _new_case(target.source)
+            save(target.case, state, before=target.saved)
         except (SurgplanError, OSError) as e:
             self._tell(f"Not saved: {e}. Export the case to another folder to keep your work.")
         else:
-            self._saved = state
+            target.saved = state
 
 
 def _new_case(source: Path | None) -> Case:
@@ -125,7 +142,7 @@ def save(case: Case, state: State, *, before: State | None) -> None:
     if before is None or before.label_map is not state.label_map:
         _save_labels(case, state)
         _save_surfaces(case, state)
-    if before is None or before.plans != state.plans or before.label_map is not state.label_map:
+    if before is None or before.plans is not state.plans or before.label_map is not state.label_map:
         _save_plans(case, state)
 
 

@@ -61,6 +61,7 @@ class Cross:
         view.dims.events.current_step.connect(lambda: self._scrolled(view))
         view.dims.events.range.connect(lambda: self._step_by_slice(view))
         view.mouse_drag_callbacks.append(self._clicked)
+        self._step_by_slice(view)
         self.joined.emit(view)
 
     def paint(self, colour: str) -> None:

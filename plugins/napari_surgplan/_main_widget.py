@@ -51,6 +51,8 @@ class MainWidget(QWidget):
 
     def __init__(self, viewer: napari.viewer.Viewer, session: Session | None = None) -> None:
         super().__init__()
+        # napari lends plugins a proxy without the window's widgets, which the views lie among.
+        viewer = getattr(viewer, "__wrapped__", viewer)
         if "notice" not in viewer.canvas.overlays:
             dress(viewer)
         self.viewer = viewer

@@ -115,7 +115,6 @@ class Session:
             self.autosave.begin(loaded.case, loaded.saved, loaded.source)
             self.scan_fingerprint = loaded.scan_fingerprint
             self.focus_mm = None
-            self.state = State()
         else:
             self.history.push(self.state)
         self._enter(loaded.state)
@@ -218,11 +217,11 @@ class Session:
             self.scan_changed.emit()
         if (
             before.label_map is not state.label_map
-            or before.surfaces != state.surfaces
+            or before.surfaces is not state.surfaces
             or before.confidence is not state.confidence
         ):
             self.labels_changed.emit()
-        if before.plans != state.plans or before.current != state.current:
+        if before.plans is not state.plans or before.current != state.current:
             self.plans_changed.emit()
 
     def _need_scan(self) -> Volume:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_warning
+from psygnal import EmitLoopError
 from qtpy.QtCore import QObject, Signal
 
 from napari_surgplan._follow import Progress
@@ -152,3 +153,5 @@ def _arrived(
         done(value)
     except SurgplanError as e:
         tell_error(session, e)
+    except EmitLoopError as e:  # an error in one who listens to the session
+        tell_error(session, e.__cause__ or e)
