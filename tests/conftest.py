@@ -20,6 +20,9 @@ _NAPARI_FOLDER = tempfile.TemporaryDirectory(prefix="surgplan-napari-")
 os.environ["NAPARI_CONFIG"] = str(Path(_NAPARI_FOLDER.name) / "settings.yaml")
 
 # What is kept for the user, measured timings and added models, stays out of the user's own folders.
+# Matplotlib's list of fonts takes long to make and stays where it is.
+_CACHE = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+os.environ.setdefault("MPLCONFIGDIR", str(Path(_CACHE) / "matplotlib"))
 _USER_FOLDER = tempfile.TemporaryDirectory(prefix="surgplan-user-")
 for _variable in ("XDG_CACHE_HOME", "XDG_DATA_HOME"):
     os.environ[_variable] = str(Path(_USER_FOLDER.name) / _variable.lower())
