@@ -72,7 +72,7 @@ class MainWidget(QWidget):
         layout.addWidget(self.tabs)
         layout.addWidget(self.status)
         self.setMinimumWidth(NARROWEST)
-        self._main = viewer.window._qt_viewer
+        self._main: Any = viewer.window._qt_viewer
         self._main.installEventFilter(self)
         self.apply(Preferences.read())
         self.session.scan_changed.connect(self._scan_changed)

@@ -109,7 +109,7 @@ def _ways(
     for seed in seeds:
         search = MCP_Geometric(cost, sampling=tuple(spacing * step))
         lengths.append(search.find_costs(np.argwhere(seed))[0])
-    difference = (lengths[0] - lengths[1]).astype(np.float32)
+    difference: npt.NDArray[np.float32] = (lengths[0] - lengths[1]).astype(np.float32)
     if step == 1:
         return difference
     index = np.indices(likeness.shape, dtype=np.float32) / step
