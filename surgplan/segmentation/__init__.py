@@ -27,17 +27,13 @@ from surgplan.segmentation._couinaud import (
     LearnedCouinaud,
     couinaud_from_shape,
 )
+from surgplan.segmentation._couinaud_borders import BORDERS, Plane
 from surgplan.segmentation._doubts import Doubt, DoubtKind, doubts_about
 from surgplan.segmentation._intensity import CT_WINDOW_HU, normalise, percentiles, scale
-from surgplan.segmentation._liver_frame import (
-    BORDERS,
-    COUINAUD_CHANNELS,
-    Plane,
-    liver_frame,
-    network_input,
-)
+from surgplan.segmentation._liver_frame import COUINAUD_CHANNELS, liver_frame, network_input
 from surgplan.segmentation._liver_view import LIVER_CHANNELS, liver_view
 from surgplan.segmentation._network import NetworkSettings, build_network
+from surgplan.segmentation._reliability import Reliability, conformal_bound
 from surgplan.segmentation._segment import Segmentation, SegmentSettings, segment
 
 __all__ = [
@@ -56,12 +52,14 @@ __all__ = [
     "ModelInfo",
     "NetworkSettings",
     "Plane",
+    "Reliability",
     "SegmentSettings",
     "Segmentation",
     "Stage",
     "add_model",
     "added_models",
     "build_network",
+    "conformal_bound",
     "couinaud_from_shape",
     "describe_engine",
     "doubts_about",

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -24,6 +25,7 @@ from safetensors.torch import load_model
 
 from surgplan.errors import ModelIntegrityError, NothingToDoError
 from surgplan.segmentation._network import NetworkSettings, build_network
+from surgplan.segmentation._reliability import Reliability
 
 WEIGHTS = Path("models/model.safetensors")
 METADATA = Path("configs/metadata.json")
@@ -55,6 +57,8 @@ class ModelInfo:
     stage
         `'whole'`: a scan is enough; `'liver'`: looks where a first network found the liver;
         `'couinaud'`: parts a liver, given as masks in the grid of `liver_frame`.
+    reliability
+        By structure name, how far it was off on unseen cases; empty where that was not measured.
     refined_by
         Name of the shipped model that looks once more inside the liver, or None.
     """
@@ -69,6 +73,7 @@ class ModelInfo:
     window: tuple[int, int, int]
     temperature: float
     stage: Stage = "whole"
+    reliability: Mapping[str, Reliability] = field(default_factory=dict)
     refined_by: str | None = None
 
     def verify(self) -> None:
@@ -134,6 +139,9 @@ def read_model_info(folder: Path) -> ModelInfo:
             window=(int(own["window"][0]), int(own["window"][1]), int(own["window"][2])),
             temperature=float(own["temperature"]),
             stage=_stage(own.get("stage", "whole")),
+            reliability={
+                name: Reliability(**bounds) for name, bounds in own.get("reliability", {}).items()
+            },
             refined_by=own.get("refined_by"),
         )
     except (OSError, KeyError, TypeError, ValueError, IndexError) as e:

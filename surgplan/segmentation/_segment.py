@@ -143,6 +143,7 @@ def segment(volume: Volume, *, settings: SegmentSettings | None = None) -> Segme
     sure.flags.writeable = False
     label_map = LabelMap(array=found, geometry=volume.geometry, segments=ANATOMY)
     provenance = _provenance(info, second if keeps_scores else None, settings)
+    provenance["reliability"] = {name: asdict(r) for name, r in info.reliability.items()}
     return _doubted(volume, label_map, sure, provenance)
 
 

@@ -4,6 +4,7 @@ The same config trains on a CPU or a GPU; every run can be stopped and resumed.
 """
 
 from surgplan.training._bundle_out import write_bundle
+from surgplan.training._calibrate import Calibration, calibrate, calibration_error
 from surgplan.training._checkpoint import RunState
 from surgplan.training._couinaud_run import train_couinaud
 from surgplan.training._couinaud_settings import CouinaudSettings, LiverWarp, read_couinaud_settings
@@ -23,6 +24,7 @@ from surgplan.training._volumes_out import (
 )
 
 __all__ = [
+    "Calibration",
     "CouinaudSettings",
     "DatasetSettings",
     "GeneratorTrainingSettings",
@@ -30,6 +32,8 @@ __all__ = [
     "RunState",
     "SourceSettings",
     "TrainingSettings",
+    "calibrate",
+    "calibration_error",
     "find_label_maps",
     "generate_volumes",
     "read_couinaud_settings",
