@@ -1,6 +1,6 @@
-"""In: label maps, as tensors on one grid. Out: CT- and MR-like images that fit them exactly.
+"""In: label maps, or a seed alone. Out: CT- and MR-like images that fit them exactly, all seeded.
 
-Domain randomisation, spatial warps and lesions painted on the fly, all seeded.
+Domain randomisation, a latent flow, warps, lesions; and their judges: gates, realism, privacy.
 """
 
 from surgplan.synthesis._body import Body, around_liver, body_of, phantom_body
@@ -47,7 +47,7 @@ from surgplan.synthesis._generator_bundle import (
     find_generator,
     load_generator,
 )
-from surgplan.synthesis._individual import CONDITIONS, SEXES, PersonSettings
+from surgplan.synthesis._individual import CONDITIONS, SEXES, Person, PersonSettings
 from surgplan.synthesis._insert import Inserted, insert_lesion
 from surgplan.synthesis._intensity import perturb_scan
 from surgplan.synthesis._lesion import LesionSettings, paint_lesions, paint_mass
@@ -56,6 +56,15 @@ from surgplan.synthesis._lesion_kinds import CONTACTS, KINDS
 from surgplan.synthesis._lesion_place import LesionWish
 from surgplan.synthesis._noise import blur, smooth
 from surgplan.synthesis._phase import PHASES, phase_means_hu
+from surgplan.synthesis._picture import Scanner, randomised_picture
+from surgplan.synthesis._privacy import CopyAudit, audit_copies, descriptors, membership_auc
+from surgplan.synthesis._realism import (
+    edge_profile,
+    feature_distance,
+    histogram_distance,
+    network_features,
+    noise_power,
+)
 from surgplan.synthesis._surroundings import surround
 from surgplan.synthesis._synthesise import METHODS, SyntheticVolume, VolumeSettings, synthesise
 from surgplan.synthesis._tissue import UNLABELLED, unlabelled_tissue
@@ -81,6 +90,7 @@ __all__ = [
     "TISSUES",
     "UNLABELLED",
     "Body",
+    "CopyAudit",
     "DrawSettings",
     "GateReport",
     "GateSettings",
@@ -90,13 +100,16 @@ __all__ = [
     "LesionRecord",
     "LesionSettings",
     "LesionWish",
+    "Person",
     "PersonSettings",
     "SampleSettings",
+    "Scanner",
     "Scene",
     "SyntheticVolume",
     "VolumeSettings",
     "WarpSettings",
     "around_liver",
+    "audit_copies",
     "blur",
     "body_of",
     "build_autoencoder",
@@ -106,14 +119,21 @@ __all__ = [
     "class_index",
     "class_means",
     "condition",
+    "descriptors",
     "draw_image",
+    "edge_profile",
+    "feature_distance",
     "find_generator",
     "generate",
+    "histogram_distance",
     "hu_as_mr",
     "insert_lesion",
     "load_generator",
     "mean_image",
+    "membership_auc",
     "mr_as_hu",
+    "network_features",
+    "noise_power",
     "one_hot",
     "pack",
     "paint_lesions",
@@ -121,6 +141,7 @@ __all__ = [
     "perturb_scan",
     "phantom_body",
     "phase_means_hu",
+    "randomised_picture",
     "remainder",
     "sampling_grid",
     "smooth",

@@ -64,10 +64,9 @@ def autoencoder_loss(
     """Absolute error of the remainder and of its differences, and a little KL divergence."""
     device = next(network.parameters()).device
     wanted = sample.remainder.to(device)
-    with torch.autocast(device.type, torch.bfloat16):
-        mu, sigma = network.encode(pack(wanted))  # type: ignore[operator]
-        noise = torch.randn(mu.shape, generator=generator).to(device)
-        made = network.decode(mu + sigma * noise)  # type: ignore[operator]
+    mu, sigma = network.encode(pack(wanted))  # type: ignore[operator]
+    noise = torch.randn(mu.shape, generator=generator).to(device)
+    made = network.decode(mu + sigma * noise)  # type: ignore[operator]
     found = unpack(made.float())
     loss = F.l1_loss(found, wanted)
     for axis in range(3):
@@ -87,14 +86,14 @@ def flow_loss(autoencoder: torch.nn.Module, settings: GeneratorSettings, scale: 
     ) -> torch.Tensor:
         device = next(network.parameters()).device
         with torch.no_grad():
-            latent = scale * autoencoder.encode(pack(sample.remainder.to(device)))[0]  # type: ignore[operator]
+            coded, _ = autoencoder.encode(pack(sample.remainder.to(device)))  # type: ignore[operator]
+            latent = scale * coded.float()
         noise = torch.randn(latent.shape, generator=generator).to(device)
         time_step = torch.randint(0, 1000, (1,), generator=generator).to(device)
         noisy = scheduler.add_noise(original_samples=latent, noise=noise, timesteps=time_step)
         look = torch.tensor([sample.look], device=device)
         given = torch.cat([noisy, sample.condition.to(device)], dim=1)
-        with torch.autocast(device.type, torch.bfloat16):
-            found = network(given, time_step, class_labels=look)
+        found = network(given, time_step, class_labels=look)
         wanted = latent - noise if settings.sampler == "flow" else noise
         return F.mse_loss(found.float(), wanted)
 
@@ -152,10 +151,13 @@ def _step(
     rate = stage.settings.learning_rate * (1 - state.step / stage.settings.steps) ** 0.9
     for group in state.optimiser.param_groups:
         group["lr"] = rate * min(1.0, (state.step + 1) / 20)
-    loss = stage.loss(state.network, sample, generator)
+    kind = next(state.network.parameters()).device.type
+    with torch.autocast(kind, torch.bfloat16, enabled=settings.half):
+        loss = stage.loss(state.network, sample, generator)
     loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
-    state.optimiser.step()
+    norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
+    if bool(norm.isfinite()):  # in bfloat16 on a CPU some are not a number
+        state.optimiser.step()
     state.optimiser.zero_grad(set_to_none=True)
     state.step += 1
     decay = min(settings.average, state.step / (state.step + 10))

@@ -84,6 +84,10 @@ class GeneratorTrainingSettings:
         Torch threads; None leaves torch's choice.
     checkpoint_minutes
         How often the state is saved.
+    half
+        Whether layers compute in bfloat16: twice as fast on a CPU, but there a weight gradient is
+        not a number now and then. That step is left out, so two runs may differ; without, they
+        give the same weights.
     note
         What else the model card should say of the run.
     """
@@ -97,6 +101,7 @@ class GeneratorTrainingSettings:
     seed: int = 0
     threads: int | None = None
     checkpoint_minutes: float = 3.0
+    half: bool = True
     note: str = ""
     network: GeneratorSettings = field(default_factory=GeneratorSettings)
 

@@ -1,0 +1,378 @@
+"""How real synthetic CT is, how fast it is made, and whether training scans come back out of it.
+
+Usage: python benchmarks/bench_synthesis.py [--cases FOLDER] [--training FOLDER] [--generator NAME]
+       [--out docs/synthesis.json] [--sheet FILE.png] [--slow]
+
+Every method paints the same labels with the same mean brightness: those of real portal-phase CTs
+that no network here was trained on (3D-IRCADb-01), their unlabelled tissue told apart by density.
+The sheet shows real slices beside made ones and stays out of the repository.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+import surgplan
+from surgplan.io import read_numbers, read_volume, write_json
+from surgplan.segmentation import SegmentSettings, segment
+from surgplan.synthesis import (
+    CLASSES,
+    LOOKS,
+    Person,
+    SampleSettings,
+    Scanner,
+    Scene,
+    audit_copies,
+    class_index,
+    class_means,
+    descriptors,
+    edge_profile,
+    feature_distance,
+    find_generator,
+    generate,
+    histogram_distance,
+    load_generator,
+    mean_image,
+    membership_auc,
+    network_features,
+    noise_power,
+    pack,
+    randomised_picture,
+    remainder,
+    unpack,
+    with_tissue,
+)
+from surgplan.volume import (
+    ANATOMY,
+    ARTERIES,
+    BONE,
+    HEPATIC_VEINS,
+    LEFT_KIDNEY,
+    LIVER,
+    LIVER_CYST,
+    LIVER_TUMOUR,
+    LUNGS,
+    PORTAL_VEIN,
+    RIGHT_KIDNEY,
+    SPLEEN,
+    LabelMap,
+    Volume,
+    reorient,
+    resample_to,
+)
+
+SPACING_MM = 3.0
+SIDE = 48
+FAT = CLASSES.index(201)
+TABLES = {
+    "ircadb-01": {
+        BONE: (2,), LUNGS: (3, 4), LIVER: (5,), RIGHT_KIDNEY: (7,), LEFT_KIDNEY: (6,), SPLEEN: (8,),
+        ARTERIES: (9,), PORTAL_VEIN: (10,), HEPATIC_VEINS: (11,), LIVER_CYST: (12,),
+        LIVER_TUMOUR: (13, 14, 15, 16, 17, 18, 19),
+    },
+    "ircadb-17": {
+        BONE: (2,), LIVER: (3,), ARTERIES: (4,), PORTAL_VEIN: (5,), HEPATIC_VEINS: (6,),
+        LIVER_TUMOUR: (7, 8),
+    },
+}  # fmt: skip
+
+Image = np.ndarray[Any, np.dtype[np.float32]]
+
+
+class Real:
+    """A real scan at the working spacing, and what painters are told of it."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        scan = folder / name / "dicom"
+        scan = scan if scan.is_dir() else next((folder / name).glob("*ct*.nii.gz"))
+        volume = reorient(read_volume(scan, modality="CT"), "SPL")
+        numbers, grid = read_numbers(folder / name / "labels.nii.gz")
+        array = np.zeros(numbers.shape, np.uint8)
+        for segment_, values in TABLES[name].items():
+            array[np.isin(numbers, values)] = segment_.label
+        labels = LabelMap(array=array, geometry=grid, segments=ANATOMY)
+        geometry = volume.geometry.with_spacing((SPACING_MM,) * 3)
+        self.name = name
+        self.geometry = geometry
+        self.image: Image = resample_to(volume, geometry).array.astype(np.float32)
+        self.label_map = resample_to(labels, geometry)
+        known = with_tissue(self.label_map.array, self.image)
+        self.index = class_index(torch.from_numpy(known))
+        means = class_means(self.index, torch.from_numpy(self.image))
+        self.scene = Scene(
+            ideal=means[self.index], index=self.index, look="portal",
+            voxel_mm=SPACING_MM, thickness_mm=SPACING_MM,
+        )  # fmt: skip
+
+    def rest(self, image: Image) -> Image:
+        """What an image has beyond the means of its classes."""
+        made = torch.from_numpy(np.ascontiguousarray(image))
+        return (made - mean_image(self.index, class_means(self.index, made))).numpy()
+
+
+def painters(generator_name: str | None) -> dict[str, Callable[[Real, int], Image]]:
+    """Ways to make an image of a scene."""
+    generator = load_generator(find_generator(generator_name))
+
+    def randomised(real: Real, seed: int) -> Image:
+        chance = torch.Generator().manual_seed(seed)
+        scanner = Scanner.draw("CT", np.random.default_rng(seed))
+        person = Person(sex="male", size=1, liver_ml=1500, condition="normal", bends_mm=0)
+        made = randomised_picture(real.scene.ideal, real.index, person, scanner, chance)
+        return made.numpy()
+
+    def by_generator(settings: SampleSettings) -> Callable[[Real, int], Image]:
+        def paint(real: Real, seed: int) -> Image:
+            chance = torch.Generator().manual_seed(seed)
+            return generate(generator, real.scene, settings, chance).numpy()
+
+        return paint
+
+    return {
+        "domain randomisation": randomised,
+        "decoder alone": by_generator(SampleSettings(use_flow=False)),
+        "flow, 4 steps": by_generator(SampleSettings(steps=4)),
+        "flow, 10 steps": by_generator(SampleSettings(steps=10)),
+        "flow, 10 steps, no noise put back": by_generator(SampleSettings(steps=10, noise=False)),
+    }
+
+
+def patches(image: Image, step: int = 24, side: int = SIDE) -> list[Image]:
+    """Overlapping cubes whose middle lies in the body."""
+    found = []
+    for z in range(0, max(1, image.shape[0] - side + 1), step):
+        for y in range(0, image.shape[1] - side + 1, step):
+            for x in range(0, image.shape[2] - side + 1, step):
+                patch = image[z : z + side, y : y + side, x : x + side]
+                if patch.shape == (side,) * 3 and np.median(patch) > -300:
+                    found.append(patch)
+    return found
+
+
+def realism(reals: list[Real], made: dict[str, list[Image]]) -> dict[str, dict[str, Any]]:
+    """One row per method: features, noise, edges, histograms, and fidelity to the labels."""
+    real_features = network_features([p for r in reals for p in patches(r.image)])
+    rows = {}
+    for name, images in made.items():
+        features = network_features([p for i in images for p in patches(i)])
+        rows[name] = {
+            "feature_distance": round(feature_distance(features, real_features), 4),
+            **{
+                key: round(float(np.mean(values)), 3)
+                for key, values in _against_real(reals, images).items()
+            },
+        }
+    half = len(real_features) // 2
+    rows["real against real (the two scans)"] = {
+        "feature_distance": round(feature_distance(real_features[:half], real_features[half:]), 4)
+    }
+    return rows
+
+
+def _against_real(reals: list[Real], images: list[Image]) -> dict[str, list[float]]:
+    keys = ("noise_power_log2_error", "edge_error", "liver_histogram_hu", "body_histogram_hu",
+            "liver_std_hu", "real_liver_std_hu")  # fmt: skip
+    found: dict[str, list[float]] = {key: [] for key in keys}
+    for real, image in zip(reals, images, strict=True):
+        liver = real.label_map.mask(LIVER)
+        _, wanted = noise_power(real.image, liver, SPACING_MM)
+        _, power = noise_power(image, liver, SPACING_MM)
+        found["noise_power_log2_error"].append(float(np.abs(np.log2(power / wanted)).mean()))
+        fat = (real.index == FAT).numpy()
+        whole = real.label_map.whole_liver()
+        edges = [edge_profile(i, whole, fat, real.geometry)[1] for i in (real.image, image)]
+        found["edge_error"].append(float(np.abs(edges[1] - edges[0]).max()))
+        found["liver_histogram_hu"].append(histogram_distance(image[liver], real.image[liver]))
+        body = real.image > -300
+        found["body_histogram_hu"].append(histogram_distance(image[body], real.image[body]))
+        found["liver_std_hu"].append(float(image[liver].std()))
+        found["real_liver_std_hu"].append(float(real.image[liver].std()))
+    return found
+
+
+def fidelity(reals: list[Real], images: list[Image]) -> float:
+    """Mean Dice of the whole liver: the shipped network on the image, against its labels."""
+    values = []
+    for real, image in zip(reals, images, strict=True):
+        scan = Volume(array=image, geometry=real.geometry, modality="CT")
+        seen = segment(scan, settings=SegmentSettings()).label_map.whole_liver()
+        wanted = real.label_map.whole_liver()
+        values.append(2 * float((seen & wanted).sum()) / float(seen.sum() + wanted.sum()))
+    return round(float(np.mean(values)), 3)
+
+
+def privacy(reals: list[Real], made: list[Image], folder: Path, name: str | None) -> dict[str, Any]:
+    """Copies of training scans among made patches, and membership by reconstruction error."""
+    from surgplan.training import GeneratorTrainingSettings, read_generator_settings
+    from surgplan.training._generator_samples import load_scans
+
+    config = Path(__file__).parents[1] / "scripts/configs/synthesis_abdomen.toml"
+    settings: GeneratorTrainingSettings = read_generator_settings(config)
+    scans = [
+        s for one in settings.sources if one.source.image is not None and one.look != "MR"
+        for s in load_scans(one, folder, SPACING_MM)
+    ]  # fmt: skip
+    rests = []
+    for scan in scans:
+        index = class_index(
+            torch.from_numpy(with_tissue(scan.labels.numpy().astype(np.uint8), scan.image.numpy()))
+        )
+        means = mean_image(index, class_means(index, scan.image))
+        rests.append((scan.image - means).clamp(-240, 240).numpy())
+    side = 24
+    training = descriptors([p for r in rests for p in _rest_patches(r, 6, side)])
+    held_out = descriptors([p for r in reals for p in _rest_patches(r.rest(r.image), 24, side)])
+    found = [
+        p for r, i in zip(reals, made, strict=True) for p in _rest_patches(r.rest(i), 24, side)
+    ]
+    audit = audit_copies(descriptors(found), training, held_out)
+    planted = rests[0][30 : 30 + side, 31 : 31 + side, 43 : 43 + side]
+    planted = planted + np.random.default_rng(0).normal(0, 0.3 * planted.std(), planted.shape)
+    with_copy = audit_copies(descriptors([*found, planted]), training, held_out)
+    generator = load_generator(find_generator(name))
+
+    def losses(rest: Image) -> list[float]:
+        values = []
+        for patch in patches_of_rest(rest):
+            given = remainder(patch, torch.zeros_like(patch))
+            with torch.inference_mode():
+                kept = unpack(generator.autoencoder.decode(
+                    generator.autoencoder.encode(pack(given))[0]
+                ))  # fmt: skip
+            values.append(float((kept - given).abs().mean() / given.abs().mean().clamp_min(1e-3)))
+        return values
+
+    inside = [v for r in rests for v in losses(r)]
+    outside = [v for r in reals for v in losses(np.clip(r.rest(r.image), -240, 240))]
+    return {
+        "copies": audit.to_dict(),
+        "training_patches": len(training),
+        "made_patches": len(found),
+        "planted_copy_found": any(i == len(found) for i, _ in with_copy.suspects),
+        "membership_auc": round(membership_auc(inside, outside), 3),
+        "membership_note": "reconstruction error against two scans of another hospital; another "
+        "scanner alone can move it away from 0.5",
+    }
+
+
+def _rest_patches(rest: Image, step: int, side: int) -> list[Image]:
+    shape = rest.shape
+    return [
+        rest[z : z + side, y : y + side, x : x + side]
+        for z in range(0, max(1, shape[0] - side + 1), step)
+        for y in range(0, shape[1] - side + 1, step)
+        for x in range(0, shape[2] - side + 1, step)
+        if rest[z : z + side, y : y + side, x : x + side].shape == (side,) * 3
+        and rest[z : z + side, y : y + side, x : x + side].std() > 8
+    ]
+
+
+def patches_of_rest(rest: Image) -> list[torch.Tensor]:
+    """Non-overlapping cubes of 32 voxels with something in them."""
+    return [torch.from_numpy(np.ascontiguousarray(p)) for p in _rest_patches(rest, 32, 32)]
+
+
+def sheet(reals: list[Real], made: dict[str, list[Image]], path: Path) -> None:
+    """Real slices beside made ones; holds patients' images, so it stays out of the repository."""
+    names = ["real", *made]
+    figure = Figure(figsize=(4.2 * len(names), 4.2 * len(reals) + 0.6), facecolor="black")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(len(reals), len(names), squeeze=False)
+    for row, real in enumerate(reals):
+        z = int(np.argwhere(real.label_map.mask(LIVER_TUMOUR, LIVER)).mean(axis=0)[0])
+        for column, name in enumerate(names):
+            image = real.image if name == "real" else made[name][row]
+            panel = panels[row, column]
+            panel.imshow(image[z], cmap="gray", vmin=-120, vmax=240)
+            panel.set_title(name, color="white", fontsize=9)
+            panel.axis("off")
+    figure.suptitle(surgplan.NOT_A_MEDICAL_DEVICE, color="white", fontsize=9)
+    figure.tight_layout()
+    figure.savefig(path, dpi=60, facecolor="black")
+
+
+def speed(name: str | None, *, slow: bool) -> dict[str, Any]:
+    """Seconds for 96 x 128 x 128 voxels at 3 mm; the 1000-step figure is measured on 20 of them."""
+    generator = load_generator(find_generator(name))
+    index = torch.ones((96, 128, 128), dtype=torch.long)
+    scene = Scene(
+        ideal=torch.full(index.shape, 100.0), index=index, look="portal",
+        voxel_mm=SPACING_MM, thickness_mm=SPACING_MM,
+    )  # fmt: skip
+
+    def seconds(run: Callable[[], object]) -> float:
+        start = time.perf_counter()
+        run()
+        return time.perf_counter() - start
+
+    chance = torch.Generator().manual_seed(0)
+    person = Person(sex="male", size=1, liver_ml=1500, condition="normal", bends_mm=0)
+    scanner = Scanner(noise=12.0, psf_voxels=0.5, bias=0.0)
+    drawn = seconds(lambda: randomised_picture(scene.ideal, index, person, scanner, chance))
+    ten = seconds(lambda: generate(generator, scene, SampleSettings(steps=10), chance))
+    one = seconds(lambda: generate(generator, scene, SampleSettings(steps=1), chance))
+    step = (ten - one) / 9
+    thousand = one + 999 * step
+    if slow:
+        thousand = seconds(lambda: generate(generator, scene, SampleSettings(steps=1000), chance))
+    return {
+        "threads": torch.get_num_threads(),
+        "shape": [96, 128, 128],
+        "randomised_picture_s": round(drawn, 2),
+        "flow_10_steps_s": round(ten, 1),
+        "flow_1000_steps_s": round(thousand, 0),
+        "flow_1000_steps_measured": slow,
+        "times_faster": round(thousand / ten, 1),
+    }
+
+
+def main() -> None:
+    """Measure, print, and write what was measured."""
+    shared = Path(__file__).parents[2] / "shared"
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cases", type=Path, default=shared / "cases")
+    parser.add_argument("--training", type=Path, default=shared)
+    parser.add_argument("--generator", default=None)
+    parser.add_argument("--out", type=Path, default=Path("docs/synthesis.json"))
+    parser.add_argument("--sheet", type=Path, default=None)
+    parser.add_argument("--slow", action="store_true", help="run all 1000 steps")
+    args = parser.parse_args()
+    found: dict[str, Any] = {"schema": 1, "notice": surgplan.NOT_A_MEDICAL_DEVICE}
+    found["generator"] = load_generator(find_generator(args.generator)).name
+    found["looks"] = list(LOOKS)
+    found["speed"] = speed(args.generator, slow=args.slow)
+    print(found["speed"], flush=True)
+    if args.cases.is_dir():
+        reals = [Real(args.cases, name) for name in TABLES]
+        made: dict[str, list[Image]] = {}
+        for name, paint in painters(args.generator).items():
+            made[name] = [paint(real, seed) for seed, real in enumerate(reals)]
+        if args.sheet:
+            sheet(reals, made, args.sheet)
+        found["scans"] = list(TABLES)
+        found["realism"] = realism(reals, made)
+        for name in ("domain randomisation", "decoder alone", "flow, 10 steps"):
+            found["realism"][name]["whole_liver_dice"] = fidelity(reals, made[name])
+        found["realism"]["real against real (the two scans)"]["whole_liver_dice"] = fidelity(
+            reals, [r.image for r in reals]
+        )
+        for name, row in found["realism"].items():
+            print(name, row, flush=True)
+        found["privacy"] = privacy(reals, made["flow, 10 steps"], args.training, args.generator)
+        print(found["privacy"], flush=True)
+    else:
+        print(f"no real cases in {args.cases}: speed alone")
+    write_json(found, args.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""Measures of realism and privacy against cases whose answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from surgplan.errors import UsageError
+from surgplan.synthesis import (
+    audit_copies,
+    descriptors,
+    edge_profile,
+    feature_distance,
+    histogram_distance,
+    membership_auc,
+    noise_power,
+)
+from surgplan.volume import Geometry
+
+
+def texture(count: int, seed: int, side: int = 24) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return [ndimage.gaussian_filter(rng.normal(size=(side,) * 3), 2.0) for _ in range(count)]
+
+
+def test_a_planted_copy_is_found_and_others_are_not() -> None:
+    training, held_out, made = texture(60, 0), texture(40, 1), texture(40, 2)
+    rng = np.random.default_rng(3)
+    # A copy in another brightness, noisy and moved by a voxel.
+    made[7] = 3 * np.roll(training[11], 1, axis=2) + 40
+    made[7] = made[7] + rng.normal(0, 0.5 * training[11].std(), made[7].shape)
+    audit = audit_copies(descriptors(made), descriptors(training), descriptors(held_out))
+    assert (7, 11) in audit.suspects
+    assert audit.largest > audit.threshold + 0.2
+    assert audit.copied <= 0.15
+    clean = audit_copies(descriptors(texture(40, 5)), descriptors(training), descriptors(held_out))
+    assert clean.copied <= 0.15
+    assert clean.largest < 0.6
+    with pytest.raises(UsageError, match="audit"):
+        audit_copies(descriptors(made), descriptors(training), np.zeros((0, 1000)))
+
+
+def test_membership_is_a_coin_where_losses_are_alike() -> None:
+    rng = np.random.default_rng(0)
+    assert membership_auc(
+        list(rng.normal(size=4000)), list(rng.normal(size=4000))
+    ) == pytest.approx(0.5, abs=0.02)
+    assert membership_auc([3.0, 4.0], [1.0, 2.0]) == 0.0
+
+
+def test_equal_sets_are_near_and_shifted_ones_far() -> None:
+    rng = np.random.default_rng(0)
+    real, same = rng.normal(size=(80, 12)), rng.normal(size=(80, 12))
+    near = feature_distance(same, real)
+    steps = [feature_distance(same + shift, real) for shift in (0.3, 1.0)]
+    assert abs(near) < 0.02
+    assert near < steps[0] < steps[1]
+
+
+def test_white_noise_has_a_flat_spectrum_of_the_right_height() -> None:
+    rng = np.random.default_rng(1)
+    noise = rng.normal(0, 10, (12, 64, 64))
+    frequency, power = noise_power(noise, np.ones(noise.shape, bool), 2.0, most=10_000)
+    np.testing.assert_allclose(power[1:], 100 * 4, rtol=0.12)  # variance times pixel area
+    assert frequency[-1] <= 0.25 + 0.02
+    smooth = ndimage.gaussian_filter(noise, (0, 1, 1))
+    _, less = noise_power(smooth, np.ones(noise.shape, bool), 2.0)
+    assert less[-1] < 0.1 * less[0]
+    with pytest.raises(UsageError, match="square"):
+        noise_power(noise, np.zeros(noise.shape, bool), 2.0)
+
+
+def test_an_edge_is_as_wide_as_its_blur() -> None:
+    geometry = Geometry.from_spacing(shape=(20, 40, 40), spacing_mm=(1.5, 1.5, 1.5))
+    mask = np.zeros(geometry.shape, bool)
+    mask[:, :, :20] = True
+    widths = []
+    for sigma in (0.7, 2.0):
+        image = ndimage.gaussian_filter(np.where(mask, 100.0, -100.0), sigma)
+        distance, share = edge_profile(image, mask, ~mask, geometry)
+        assert share[0] == pytest.approx(0, abs=0.05)
+        assert share[-1] == pytest.approx(1, abs=0.05)
+        widths.append(np.interp(0.8, share, distance) - np.interp(0.2, share, distance))
+    assert widths[1] > 1.8 * widths[0]
+
+
+def test_histograms_differ_by_shape_not_by_place() -> None:
+    rng = np.random.default_rng(0)
+    real = rng.normal(100, 10, 20_000)
+    assert histogram_distance(rng.normal(60, 10, 20_000), real) < 0.5
+    assert histogram_distance(rng.normal(100, 20, 20_000), real) == pytest.approx(
+        10 * np.sqrt(2 / np.pi), rel=0.05
+    )

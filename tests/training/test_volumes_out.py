@@ -1,0 +1,121 @@
+"""Data sets of synthetic scans: resumable, the same for any number of workers, marked synthetic."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+
+from surgplan.errors import InputRefusedError, NothingToDoError, UsageError
+from surgplan.io import read_label_map, read_volume, sha256_of, write_label_map
+from surgplan.synthesis import GateSettings, LesionWish, VolumeSettings
+from surgplan.training import DatasetSettings, find_label_maps, generate_volumes, stream_volumes
+from surgplan.training import _volumes_out as out
+from surgplan.volume import ANATOMY, LIVER, SPLEEN, Geometry, LabelMap
+
+VOLUMES = VolumeSettings(
+    look="portal", spacing_mm=6.0, lesions=(LesionWish(kind="metastasis", diameter_mm=30),)
+)
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    """A liver and a spleen as balls."""
+    geometry = Geometry.from_spacing(shape=(36, 40, 56), spacing_mm=(6.0, 6.0, 6.0))
+    z, y, x = np.mgrid[:36, :40, :56]
+    array = np.zeros(geometry.shape, np.uint8)
+    array[(z - 18) ** 2 + (y - 20) ** 2 + (x - 18) ** 2 < 121] = LIVER.label
+    array[(z - 18) ** 2 + (y - 24) ** 2 + (x - 44) ** 2 < 36] = SPLEEN.label
+    path = tmp_path / "maps" / "labels.nii.gz"
+    write_label_map(LabelMap(array=array, geometry=geometry, segments=ANATOMY), path)
+    return path
+
+
+def dataset(labels: Path, **changes: object) -> DatasetSettings:
+    return DatasetSettings(**{"count": 2, "volumes": VOLUMES, "labels": (labels,), **changes})  # type: ignore[arg-type]
+
+
+def test_a_data_set_says_what_it_is(labels: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    manifest = generate_volumes(dataset(labels), folder)
+    assert [r["folder"] for r in manifest["scans"]] == ["sub-synth0000", "sub-synth0001"]
+    row = manifest["scans"][0]
+    place = folder / row["folder"]
+    image = read_volume(place / row["image"])
+    found = read_label_map(place / row["labels"])
+    assert image.modality == "CT"
+    assert image.is_synthetic
+    assert "synthetic" in row["image"]
+    assert image.geometry.matches(found.geometry)
+    assert row["sha256"][row["image"]] == sha256_of(place / row["image"])
+    lesions = json.loads((place / "lesions.json").read_text())
+    assert lesions["synthetic"] is True
+    assert lesions["lesions"][0]["diameter_mm"] == 30
+    assert "Not a medical device" in lesions["notice"]
+    header = nibabel.load(place / row["image"]).header
+    assert any(b"synthetic" in extension.get_content() for extension in header.extensions)
+    assert (folder / "preview.png").stat().st_size > 5000
+    description = json.loads((folder / "dataset_description.json").read_text())
+    assert description["DatasetType"] == "derivative"
+    assert description["Synthetic"] is True
+
+
+def test_a_data_set_goes_on_where_it_was_cut_off(
+    labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = generate_volumes(dataset(labels, count=3), tmp_path / "whole")
+    generate_volumes(dataset(labels, count=2), tmp_path / "cut")
+    (tmp_path / "cut/sub-synth0001/facts.json").unlink()  # as if it ended while writing
+    made = []
+    real = out._write
+    monkeypatch.setattr(out, "_write", lambda *call: made.append(call[2]) or real(*call))
+    again = generate_volumes(dataset(labels, count=3), tmp_path / "cut")
+    assert made == [1, 2]
+    assert [r["sha256"] for r in again["scans"]] == [r["sha256"] for r in whole["scans"]]
+    with pytest.raises(InputRefusedError, match="other settings"):
+        generate_volumes(dataset(labels, seed=1), tmp_path / "cut")
+
+
+def test_streaming_gives_the_same_scans(labels: Path, tmp_path: Path) -> None:
+    settings = dataset(labels)
+    manifest = generate_volumes(settings, tmp_path / "set")
+    for number, made in stream_volumes(settings):
+        place = tmp_path / "set" / manifest["scans"][number]["folder"]
+        written = read_volume(place / manifest["scans"][number]["image"])
+        np.testing.assert_array_equal(made.image.array, written.array)
+
+
+@pytest.mark.slow
+def test_workers_change_no_voxel(labels: Path, tmp_path: Path) -> None:
+    one = generate_volumes(dataset(labels, count=3), tmp_path / "one")
+    two = generate_volumes(dataset(labels, count=3, workers=2), tmp_path / "two")
+    assert [r["sha256"] for r in one["scans"]] == [r["sha256"] for r in two["scans"]]
+
+
+def test_the_gate_counts_what_it_refuses(
+    labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Report:
+        def __init__(self, reasons: tuple[str, ...]) -> None:
+            self.reasons, self.figures, self.passed = reasons, {"dice": {}}, not reasons
+
+    verdicts = iter([("too dark",), (), ("a",), ("b",), ("c",)])
+    monkeypatch.setattr(out, "check_volume", lambda *_: Report(next(verdicts)))
+    manifest = generate_volumes(dataset(labels, gate=GateSettings()), tmp_path / "set")
+    assert manifest["refused_attempts"] == 4
+    assert manifest["refused_scans"] == 1
+    assert [r["folder"] for r in manifest["scans"]] == ["sub-synth0000"]
+    assert manifest["scans"][0]["refusals"] == [["too dark"]]
+
+
+def test_label_maps_are_found(labels: Path, tmp_path: Path) -> None:
+    assert find_label_maps(labels) == (labels,)
+    assert find_label_maps(labels.parent) == (labels,)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(NothingToDoError, match="phantom"):
+        find_label_maps(tmp_path / "empty")
+    with pytest.raises(UsageError, match="count"):
+        DatasetSettings(count=0)
