@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from napari.experimental import link_layers, unlink_layers
-from napari.layers import Labels, Layer
+from napari.layers import Labels, Layer, Surface
 
 from napari_surgplan._eyes import Eyes, fits, set_outline
 
@@ -84,6 +84,8 @@ class Mirror:
             self._busy = True
             try:
                 target.data = source.data
+                if isinstance(source, Surface) and source.vertex_colors is not None:
+                    target.vertex_colors = source.vertex_colors
             finally:
                 self._busy = False
 

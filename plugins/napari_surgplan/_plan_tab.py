@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from qtpy.QtCore import QObject, QSize, Qt, QTimer
+from qtpy.QtCore import QObject, QSize, Qt, QTimer, Slot
 from qtpy.QtCore import Signal as QtSignal
 from qtpy.QtWidgets import (
     QHBoxLayout,
@@ -60,7 +60,11 @@ class _Post(QObject):
 
     def __init__(self) -> None:
         super().__init__()
-        self.posted.connect(lambda call: call(), Qt.ConnectionType.QueuedConnection)
+        self.posted.connect(self._run, Qt.ConnectionType.QueuedConnection)
+
+    @Slot(object)
+    def _run(self, call: Callable[[], None]) -> None:
+        call()
 
     def __call__(self, call: Callable[[], None]) -> None:
         with suppress(RuntimeError):  # the window is gone: nobody waits for the result

@@ -98,14 +98,16 @@ class RehearseLayers:
             points = self.rehearser.carried_points(surface.segment.label)
             layer = None if shown is None else shown.surface_of(surface.segment.label)
             if points is not None and layer is not None:
-                layer.data = (to_world(points).astype(np.float32), surface.triangles)
+                kept = self.rehearser.whole_triangles(surface)
+                layer.data = (to_world(points).astype(np.float32), kept)
 
     def _put_back(self) -> None:
         shown = self.rehearser.session.shown
         for surface in self.rehearser.session.surfaces:
             layer = None if shown is None else shown.surface_of(surface.segment.label)
             at_rest = to_world(surface.points).astype(np.float32)
-            if layer is not None and not np.array_equal(layer.vertices, at_rest):
+            moved = layer is not None and len(layer.faces) != len(surface.triangles)
+            if layer is not None and (moved or not np.array_equal(layer.vertices, at_rest)):
                 layer.data = (at_rest, surface.triangles)
 
     def _mark(self) -> None:

@@ -25,13 +25,13 @@ from surgplan.planning import (
     prepare,
     rehearse_prepared,
 )
-from surgplan.volume import LIVER_TUMOUR, PORTAL_VEIN
+from surgplan.volume import HEPATIC_VEINS, LIVER_TUMOUR, PORTAL_VEIN
 
 Points = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 STEPS = 60
-CARRIED = (LIVER_TUMOUR.code, PORTAL_VEIN.code)
+CARRIED = (LIVER_TUMOUR.code, PORTAL_VEIN.code, HEPATIC_VEINS.code)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,6 +170,14 @@ class Rehearser:
         points = carried.at(self.progress).copy()
         points[carried.moves] += self.apart_mm * self.stage.apart
         return points
+
+    def whole_triangles(self, surface: Surface) -> npt.NDArray[np.int32]:
+        """Triangles ``(m, 3)`` of a structure, without those that the cut parts once it opens."""
+        carried = None if self.stage is None else self.stage.carried.get(surface.segment.label)
+        if carried is None or (self.progress == 0 and self.apart_mm == 0):
+            return surface.triangles
+        along = carried.moves[surface.triangles].sum(axis=1)
+        return np.asarray(surface.triangles[(along == 0) | (along == 3)])
 
     @property
     def next_vessel(self) -> VesselMet | None:
