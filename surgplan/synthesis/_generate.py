@@ -131,7 +131,7 @@ def generate(
     with torch.inference_mode():
         latent = _latent(generator, given, scene.look, settings, chance, start)
         with torch.autocast("cpu", torch.bfloat16):
-            decoded = generator.autoencoder.decode(latent / generator.scale)  # type: ignore[operator]
+            decoded = generator.autoencoder.decode(latent / generator.scale)
         rest = unpack(decoded.float())[tuple(slice(0, n) for n in shape)] * REMAINDER_HU
     if settings.noise:
         rest = rest + _noise(generator, scene, chance)
@@ -161,7 +161,7 @@ def _latent(
     scheduler = training_scheduler(generator.settings)
     if start is not None and settings.strength < 1:
         first = max(1, round(settings.strength * STEPS))
-        known = generator.autoencoder.encode(pack(_padded(start)))[0]  # type: ignore[operator]
+        known = generator.autoencoder.encode(pack(_padded(start)))[0]
         at = torch.tensor([min(first, STEPS - 1)])
         latent = scheduler.add_noise(
             original_samples=generator.scale * known, noise=noise, timesteps=at

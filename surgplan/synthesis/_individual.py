@@ -140,7 +140,8 @@ def _swollen(points: Points, at: Points, factor: float, falls_mm: float) -> Poin
     """Where the tissue at each point comes from when what lies around ``at`` grows."""
     offset = points - at
     weight = np.exp(-0.5 * (offset**2).sum(axis=-1, keepdims=True) / falls_mm**2)
-    return points - offset * (1 - 1 / factor) * weight
+    moved: Points = points - offset * (1 - 1 / factor) * weight
+    return moved
 
 
 def _points(grid: Geometry) -> Points:
@@ -151,7 +152,8 @@ def _points(grid: Geometry) -> Points:
 def _bends(person: Person, grid: Geometry, rng: np.random.Generator) -> Points:
     """Smooth shifts in mm."""
     waves = rng.normal(0, 1, (3, 6, 6, 6))
-    return np.stack([_stretched(w, grid.shape) for w in waves], axis=-1) * person.bends_mm
+    shifts: Points = np.stack([_stretched(w, grid.shape) for w in waves], axis=-1)
+    return shifts * person.bends_mm
 
 
 def _nodular(body: Body, grid: Geometry, points: Points, rng: np.random.Generator) -> Points:

@@ -62,8 +62,8 @@ def measure_lost(
             scans, settings.autoencoder.patches, settings.spacing_mm, settings.seed + 3, index
         )
         with torch.no_grad():
-            mu, _ = autoencoder.encode(pack(sample.remainder))  # type: ignore[operator]
-            kept = unpack(autoencoder.decode(mu))  # type: ignore[operator]
+            mu, _ = autoencoder.encode(pack(sample.remainder))
+            kept = unpack(autoencoder.decode(mu))
         lost = (sample.remainder - kept) * REMAINDER_HU
         flat = sample.index.flatten()
         square[sample.look] += torch.bincount(

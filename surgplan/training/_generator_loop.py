@@ -64,9 +64,9 @@ def autoencoder_loss(
     """Absolute error of the remainder and of its differences, and a little KL divergence."""
     device = next(network.parameters()).device
     wanted = sample.remainder.to(device)
-    mu, sigma = network.encode(pack(wanted))  # type: ignore[operator]
+    mu, sigma = network.encode(pack(wanted))
     noise = torch.randn(mu.shape, generator=generator).to(device)
-    made = network.decode(mu + sigma * noise)  # type: ignore[operator]
+    made = network.decode(mu + sigma * noise)
     found = unpack(made.float())
     loss = F.l1_loss(found, wanted)
     for axis in range(3):
@@ -86,7 +86,7 @@ def flow_loss(autoencoder: torch.nn.Module, settings: GeneratorSettings, scale: 
     ) -> torch.Tensor:
         device = next(network.parameters()).device
         with torch.no_grad():
-            coded, _ = autoencoder.encode(pack(sample.remainder.to(device)))  # type: ignore[operator]
+            coded, _ = autoencoder.encode(pack(sample.remainder.to(device)))
             latent = scale * coded.float()
         noise = torch.randn(latent.shape, generator=generator).to(device)
         time_step = torch.randint(0, 1000, (1,), generator=generator).to(device)
@@ -154,7 +154,7 @@ def _step(
     kind = next(state.network.parameters()).device.type
     with torch.autocast(kind, torch.bfloat16, enabled=settings.half):
         loss = stage.loss(state.network, sample, generator)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
     if bool(norm.isfinite()):  # in bfloat16 on a CPU some are not a number
         state.optimiser.step()
@@ -202,6 +202,6 @@ def latent_scale(
             scans, settings.flow.patches, settings.spacing_mm, settings.seed + 2, index
         )
         with torch.no_grad():
-            latent = autoencoder.encode(pack(sample.remainder.to(device)))[0]  # type: ignore[operator]
+            latent = autoencoder.encode(pack(sample.remainder.to(device)))[0]
         spread.append(float((latent**2).mean()))
     return float((sum(spread) / len(spread)) ** -0.5)

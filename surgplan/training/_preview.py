@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from surgplan import NOT_A_MEDICAL_DEVICE
+from surgplan.errors import CorruptFileError
 from surgplan.io import atomic_file, read_json, read_label_map, read_volume
 from surgplan.volume import LabelMap, Volume
 
@@ -36,10 +37,10 @@ def write_preview(folders: Sequence[Path], path: Path) -> None:
 
 
 def _show(folder: Path, panels: Any) -> None:
-    facts = read_json(folder / "facts.json")
+    facts = read_facts(folder / "facts.json")
     image = read_volume(folder / facts["image"], modality=facts["modality"])
     labels = read_label_map(folder / facts["labels"])
-    lesions = read_json(folder / "lesions.json")["lesions"]
+    lesions = read_facts(folder / "lesions.json")["lesions"]
     at = _place(labels, lesions)
     low, high = _CT_SHOWN if image.modality == "CT" else (0.0, _white(image))
     dz, dy, dx = image.geometry.spacing_mm
@@ -57,6 +58,21 @@ def _show(folder: Path, panels: Any) -> None:
         fontsize=8,
         color="white",
     )
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """One JSON object.
+
+    Raises
+    ------
+    CorruptFileError
+        If the file holds something else.
+    """
+    facts = read_json(path)
+    if not isinstance(facts, dict):
+        msg = f"{path} is not what surgplan wrote there; remove its folder and run again"
+        raise CorruptFileError(msg)
+    return facts
 
 
 def _place(labels: LabelMap, lesions: list[dict[str, Any]]) -> tuple[int, int]:

@@ -28,7 +28,6 @@ from surgplan import NOT_A_MEDICAL_DEVICE, __version__
 from surgplan.errors import InputRefusedError, LabelError, NothingToDoError, UsageError
 from surgplan.io import (
     read_couinaud,
-    read_json,
     read_label_map,
     sha256_of,
     write_json,
@@ -46,7 +45,7 @@ from surgplan.synthesis import (
     phantom_body,
     synthesise,
 )
-from surgplan.training._preview import write_preview
+from surgplan.training._preview import read_facts, write_preview
 from surgplan.volume import SPLEEN, LabelMap
 
 MANIFEST = "manifest.json"
@@ -178,7 +177,7 @@ def _claim(settings: DatasetSettings, folder: Path) -> None:
     """Make the folder, or see that it holds the beginnings of the same data set."""
     path = folder / "dataset_description.json"
     if path.exists():
-        if read_json(path).get("SurgplanIdentity") != settings.identity():
+        if read_facts(path).get("SurgplanIdentity") != settings.identity():
             msg = f"{folder} holds a data set of other settings or version; choose another folder"
             raise InputRefusedError(msg)
         return
@@ -296,12 +295,12 @@ def _manifest(settings: DatasetSettings, folder: Path) -> dict[str, Any]:
     rows, refused, given_up = [], 0, 0
     for number in range(settings.count):
         place = _scan(folder, number)
-        facts = read_json(place / FACTS)
+        facts = read_facts(place / FACTS)
         refused += len(facts["refusals"])
         if facts.get("given_up"):
             given_up += 1
             continue
-        lesions = read_json(place / LESIONS)["lesions"]
+        lesions = read_facts(place / LESIONS)["lesions"]
         rows.append({"folder": place.name, "lesions": len(lesions), **facts})
     return {
         "schema": 1,
