@@ -57,6 +57,7 @@ def add(
         Path | None,
         typer.Option(
             "--labels",
+            "--label-names",
             metavar="JSON",
             help='Where its names do not say: {"hepatic vessel": "hepatic veins", "x": "ignore"}.',
         ),

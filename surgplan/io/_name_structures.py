@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from surgplan.errors import LabelError
-from surgplan.io._label_names import read_table, refuse_unsure, structure_named
+from surgplan.io._label_names import IGNORE, read_table, refuse_unsure, structure_named
 from surgplan.volume import ANATOMY, Segment
 
 
@@ -34,7 +34,8 @@ def name_structures(
     found: dict[str, Segment | None] = {}
     unsure = []
     for name in names:
-        meant = structure_named(said.get(name) or name)
+        word = said.get(name) or name
+        meant = IGNORE if word == IGNORE else structure_named(word)
         if meant is None:
             unsure.append(name)
         else:
