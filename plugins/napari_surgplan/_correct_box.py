@@ -52,6 +52,8 @@ class CorrectBox(QGroupBox):
         self.size.setToolTip("Width of brush and strokes, in voxels ([ and ])")
         self.update_button = _button("Update", "Take what was drawn", "Ctrl+Return")
         self.discard = _button("Discard", "Forget what was drawn since the last update", "")
+        self.undo = _button("Undo", "One step back, of a hundred", "Ctrl+Alt+Z")
+        self.redo = _button("Redo", "One step forward again", "Ctrl+Alt+Y")
         self._group = QButtonGroup(self)
         self._group.setExclusive(False)
         self._lay_out()
@@ -62,6 +64,8 @@ class CorrectBox(QGroupBox):
         self.structure.currentIndexChanged.connect(self._retake)
         self.update_button.clicked.connect(self.update_labels)
         self.discard.clicked.connect(self.forget)
+        self.undo.clicked.connect(lambda: session.undo())
+        self.redo.clicked.connect(lambda: session.redo())
         session.labels_changed.connect(self._fill)
         self._fill()
 
@@ -76,6 +80,8 @@ class CorrectBox(QGroupBox):
         grid.addWidget(self.size, 3, 1)
         grid.addWidget(self.update_button, 4, 0)
         grid.addWidget(self.discard, 4, 1)
+        grid.addWidget(self.undo, 5, 0)
+        grid.addWidget(self.redo, 5, 1)
 
     @property
     def segment(self) -> Segment | None:

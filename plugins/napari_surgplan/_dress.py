@@ -59,17 +59,15 @@ def dress(viewer: Any, *, notice: bool = True) -> None:
     """
     camera = viewer.scene.camera
     overlays = viewer.canvas.overlays
-    overlays.scale_bar.visible = True
     overlays.scale_bar.position = "top_right"
     overlays.scale_bar.box = False
     for edge, position in EDGES.items():
         letter = TextOverlay(position=position, font_size=13, color=LETTER_COLOUR)
         overlays[f"letter_{edge}"] = letter
-    overlays.text.visible = True
     overlays.text.position = "top_left"
     overlays.text.color = NAME_COLOUR
     overlays["notice"] = TextOverlay(
-        text=surgplan.NOT_A_MEDICAL_DEVICE,
+        text=surgplan.NOT_A_MEDICAL_DEVICE.replace(". ", ".\n"),
         position="bottom_left",
         font_size=8,
         color=NAME_COLOUR,
@@ -84,7 +82,9 @@ def dress(viewer: Any, *, notice: bool = True) -> None:
         letters = directions(displayed) if flat else {}
         for edge in EDGES:
             overlays[f"letter_{edge}"].text = letters.get(edge, "")
-            overlays[f"letter_{edge}"].visible = flat
+            overlays[f"letter_{edge}"].visible = flat and len(viewer.layers) > 0
+        for overlay in (overlays.scale_bar, overlays.text):
+            overlay.visible = len(viewer.layers) > 0  # an empty view has no directions yet
         overlays.text.text = NAMES[viewer.dims.order[0]] if flat else "3D"
 
     def turn() -> None:
@@ -94,5 +94,7 @@ def dress(viewer: Any, *, notice: bool = True) -> None:
     for changed in (viewer.dims.events.order, viewer.dims.events.ndisplay):
         changed.connect(follow)
     viewer.dims.events.ndisplay.connect(turn)
+    for changed in (viewer.layers.events.inserted, viewer.layers.events.removed):
+        changed.connect(follow)
     follow()
     turn()
