@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from surgplan.errors import NothingToDoError, UsageError
-from surgplan.mesh import Surface, reconstruct_mask
+from surgplan.mesh import Surface
 from surgplan.planning._crossings import VesselMet, vessels_met
 from surgplan.planning._cut import cut_liver
 from surgplan.planning._front import CutFront, cut_front
@@ -18,14 +18,13 @@ from surgplan.planning._opened import REMNANT, SPECIMEN, Sides, sides_of
 from surgplan.planning._opening import Carried, Opening
 from surgplan.planning._prepare import PreparedLiver, prepare
 from surgplan.planning._resection import Points, Resection, Vector
+from surgplan.planning._side_surface import side_surface
 from surgplan.planning._vessel_tree import VesselTree
 from surgplan.planning._views import View, views_of
-from surgplan.volume import Geometry, LabelMap, Segment
+from surgplan.volume import LabelMap
 
 _STEPS = (1, 1000)
 _OPENING_DEG = (1.0, 90.0)
-_MESH_MM = 1.5
-_STEP_MM = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,8 +206,8 @@ def rehearse_prepared(
         front=front,
         vessels=vessels,
         steps=_steps(front, vessels, start, steps),
-        remnant=_surface(sides, REMNANT, resection, settings.triangles),
-        specimen=_surface(sides, SPECIMEN, resection, settings.triangles),
+        remnant=side_surface(sides, REMNANT, resection, settings.triangles),
+        specimen=side_surface(sides, SPECIMEN, resection, settings.triangles),
         resection=resection,
         opening=Opening.of(front, settings.opening_deg),
         sides=sides,
@@ -237,36 +236,6 @@ def _steps(
             )
         )
     return tuple(found)
-
-
-def _surface(sides: Sides, segment: Segment, resection: Resection, triangles: int) -> Surface:
-    """Of one side, from every voxel or, where they are fine, from one in 1.5 mm."""
-    stride = np.maximum(1, np.round(_MESH_MM / np.asarray(sides.geometry.spacing_mm))).astype(int)
-    mask = sides.array[tuple(slice(None, None, int(n)) for n in stride)] == segment.label
-    affine = sides.geometry.affine.copy()
-    affine[:3, :3] *= stride
-    coarse = Geometry(shape=mask.shape, affine=affine)
-    if not mask.any():  # thinner than the stride
-        mask, coarse = sides.array == segment.label, sides.geometry
-    surface = reconstruct_mask(mask, coarse, segment, triangles=triangles)
-    return replace(surface, points=_onto_cut(surface.points, resection, coarse.spacing_mm))
-
-
-def _onto_cut(
-    points: Points, resection: Resection, spacing_mm: tuple[float, float, float]
-) -> Points:
-    """Points within a voxel of the cut moved onto it, so that its faces are even and meet."""
-    distance = resection.distance_mm(points)
-    near = np.flatnonzero(np.abs(distance) < 0.75 * max(spacing_mm))
-    moved = points.copy()
-    steps = _STEP_MM * np.eye(3)
-    at = points[near]
-    slope = np.stack(
-        [resection.distance_mm(at + s) - resection.distance_mm(at - s) for s in steps], axis=1
-    ) / (2 * _STEP_MM)
-    steep = np.maximum((slope**2).sum(axis=1), 0.25)
-    moved[near] -= (distance[near] / steep)[:, None] * slope
-    return moved
 
 
 def _checked(progress: float) -> float:
