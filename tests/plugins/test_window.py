@@ -30,7 +30,7 @@ from surgplan.io import Case, read_label_map
 from surgplan.segmentation import METADATA, WEIGHTS, NetworkSettings, build_network
 from surgplan.volume import LIVER_TUMOUR
 
-pytestmark = [pytest.mark.gui, needs_screen]
+pytestmark = [pytest.mark.gui, pytest.mark.slow, needs_screen]
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ class Driver:
         self.monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, **__: str(path))
 
     def until(self, condition) -> None:
-        self.qtbot.waitUntil(condition, timeout=120_000)
+        self.qtbot.waitUntil(condition, timeout=300_000)
 
     def idle(self) -> None:
         self.until(lambda: self.dock.status.job is None)
