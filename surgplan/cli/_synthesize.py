@@ -101,7 +101,8 @@ def synthesize(
     with terminal().progress("synthesising") as progress:
         manifest = generate_volumes(settings, out_dir, progress=progress)
     found = sum(row["lesions"] for row in manifest["scans"])
-    data = {"folder": out_dir, "manifest": out_dir / "manifest.json", **manifest}
+    rows = {k: v for k, v in manifest.items() if k not in ("schema", "notice")}
+    data = {"folder": out_dir, "manifest": out_dir / "manifest.json", **rows}
     text = f"{count} synthetic scans with {found} lesions in {out_dir}; look at preview.png there"
     if gate:
         text += (

@@ -12,7 +12,7 @@ import torch
 from surgplan import NOT_A_MEDICAL_DEVICE, __version__
 from surgplan.errors import UsageError
 from surgplan.synthesis._body import Body, anatomy_of, phantom_body
-from surgplan.synthesis._brightness import MR_WEIGHTINGS, class_brightness
+from surgplan.synthesis._brightness import MR_WEIGHTINGS, check_look, class_brightness
 from surgplan.synthesis._classes import class_index
 from surgplan.synthesis._generate import SampleSettings, Scene, generate, hu_as_mr, mr_as_hu
 from surgplan.synthesis._generator_bundle import (
@@ -87,6 +87,8 @@ class VolumeSettings:
     steps: int = 10
 
     def __post_init__(self) -> None:
+        if self.look is not None:
+            check_look(self.modality, self.look)
         if not 1 <= self.spacing_mm <= 6:
             msg = f"`spacing_mm` must lie in 1..6, got {self.spacing_mm}"
             raise UsageError(msg)
