@@ -10,6 +10,7 @@ import typer
 import surgplan
 from surgplan.cli import _access, _models, _plan, _train
 from surgplan.cli._batch import batch
+from surgplan.cli._couinaud import couinaud
 from surgplan.cli._doctor import doctor
 from surgplan.cli._door import DebugOption, JsonOption, QuietOption, door
 from surgplan.cli._evaluate import evaluate
@@ -28,7 +29,7 @@ Start with `surgplan run SCAN CASE`. {surgplan.NOT_A_MEDICAL_DEVICE}"""
 Command = Callable[..., Outcome]
 
 COMMANDS: tuple[Command, ...] = (
-    run, batch, segment, mesh, evaluate, phantom, synthesize, view, doctor,
+    run, batch, segment, mesh, couinaud, evaluate, phantom, synthesize, view, doctor,
 )  # fmt: skip
 """Commands at the top, in the order of the help."""
 
@@ -41,7 +42,7 @@ GROUPS: tuple[tuple[str, str, tuple[Command, ...]], ...] = (
     (
         "train",
         "Networks from label maps and labelled scans.",
-        (_train.segmentation, _train.synthesis),
+        (_train.segmentation, _train.synthesis, _train.couinaud),
     ),
     (
         "models",

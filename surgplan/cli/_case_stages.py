@@ -135,25 +135,34 @@ def report_stage(
             plans=plans,
             provenance=_provenance(case),
             confidence=None if confidence is None else confidence[0],
+            couinaud=_couinaud_of(case),
             case_name=case.folder.resolve().name,
         )
         write_report(report, stage.folder)
 
     files = [case.image_path, case.labels_path, case.scene_path, *case.plan_paths()]
+    if case.facts("couinaud").get("method"):
+        files.append(case.couinaud_path)
     needs = [p.relative_to(case.folder).as_posix() for p in files]
     steps.do("report", "writing the report", work, settings=_provenance(case), needs=needs)
+
+
+def _couinaud_of(case: Case) -> LabelMap | None:
+    return case.read_couinaud() if case.facts("couinaud").get("method") else None
 
 
 def _provenance(case: Case) -> dict[str, Any]:
     """Where the numbers of a report come from; plain values."""
     manifest = case.manifest
     stages = manifest["stages"]
-    nothing = case.facts("plans").get("nothing")
+    nothing = [case.facts(stage).get("nothing") for stage in ("plans", "couinaud")]
+    couinaud = case.facts("couinaud")
     return {
         "inputs": manifest["inputs"],
         "software": manifest["software"],
         "model": manifest["model"],
         "labels": case.facts("labels"),
         "planning": stages["plans"]["settings"],
-        "warnings": [nothing] if nothing else [],
+        "couinaud": couinaud or None,
+        "warnings": [*(n for n in nothing if n), *couinaud.get("warnings", [])],
     }

@@ -82,7 +82,7 @@ def _divide(
     progress(0.5, "segments by vessels")
     vessels, no_vessels = _by_vessels(label_map, trees)
     progress(0.6, "segments by the network")
-    learned = None if wish.method == "vessels" else _by_network(label_map, wish)
+    learned = None if wish.method == "vessels" else _by_network(label_map, vessels, wish)
     if wish.method == "vessels" and vessels is None:
         raise NothingToDoError(no_vessels)
     choice = _choice(label_map, vessels, learned, wish)
@@ -134,7 +134,9 @@ def _by_vessels(
         return None, str(e)
 
 
-def _by_network(label_map: LabelMap, wish: CouinaudWish) -> LearnedCouinaud | None:
+def _by_network(
+    label_map: LabelMap, vessels: CouinaudSegments | None, wish: CouinaudWish
+) -> LearnedCouinaud | None:
     if wish.method == "auto" and not has_network():
         return None
     from surgplan.cli._options import need_extra
@@ -143,7 +145,8 @@ def _by_network(label_map: LabelMap, wish: CouinaudWish) -> LearnedCouinaud | No
     need_extra("monai", "segments by a network", "ai")
     from surgplan.segmentation import couinaud_from_shape
 
-    return couinaud_from_shape(label_map, model=wish.model, threads=wish.threads)
+    borders = vessels.borders if vessels else None
+    return couinaud_from_shape(label_map, borders=borders, model=wish.model, threads=wish.threads)
 
 
 def _choice(

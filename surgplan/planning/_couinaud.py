@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,9 @@ _NOWHERE_MM = 1e3
 _BEYOND_FISSURE_MM = 8.0
 """So far to the left of the umbilical fissure the caudate lobe may reach."""
 
-MIDDLE, RIGHT, FISSURE, LEVEL, LEFT_LEVEL, CAUDATE_FRONT, CAUDATE_RIGHT = range(7)
+MIDDLE, RIGHT, FISSURE = "middle", "right", "umbilical fissure"
+LEVEL, LEFT_LEVEL = "level", "left level"
+CAUDATE_FRONT, CAUDATE_RIGHT = "front of caudate", "right of caudate"
 
 _BORDERS = {
     MIDDLE: Border(
@@ -57,7 +60,7 @@ _BORDERS = {
 Their usual directions are means over maps of segments of 22 livers.
 """
 
-_SIDES: dict[int, tuple[tuple[int, float], ...]] = {
+_SIDES: dict[int, tuple[tuple[str, float], ...]] = {
     2: ((MIDDLE, 1), (FISSURE, 1), (LEFT_LEVEL, 1)),
     3: ((MIDDLE, 1), (FISSURE, 1), (LEFT_LEVEL, -1)),
     4: ((MIDDLE, 1), (FISSURE, -1)),
@@ -80,13 +83,17 @@ class CouinaudSegments:
         By segment name, 0 to 1: how sure the names of its portal branches are; 0 if it has none.
     explanation
         Sentences for people: what the boundaries rest on, and what is missing.
+    borders
+        Planes by name: unit normal (LPS) and offset in mm, ``normal @ x > offset`` on the side
+        that the name's first segments lie on.
     missing_borders
-        Names of the borders that nothing marks.
+        Borders that nothing marks, in words.
     """
 
     label_map: LabelMap
     confidence: dict[str, float]
     explanation: tuple[str, ...]
+    borders: Mapping[str, tuple[npt.NDArray[np.float64], float]] = field(default_factory=dict)
     missing_borders: tuple[str, ...] = ()
 
 
@@ -134,11 +141,12 @@ def couinaud_from_vessels(
         label_map=LabelMap(array=array, geometry=label_map.geometry, segments=COUINAUD),
         confidence={s.name: _trust(portal, f"P{s.label}") for s in COUINAUD},
         explanation=_explained(found, missing, hepatic),
+        borders={k: (p.normal, p.offset_mm) for k, p in planes.items() if p is not None},
         missing_borders=missing,
     )
 
 
-Planes = dict[int, BorderPlane | None]
+Planes = dict[str, BorderPlane | None]
 Marks = tuple[Points, npt.NDArray[np.float64]]
 
 _NONE: Marks = (np.empty((0, 3)), np.empty(0))
@@ -155,7 +163,7 @@ def _planes(branches: dict[int, Points], portal: VesselTree, hepatic: VesselTree
     umbilical = _points_of(portal, UMBILICAL)
     left = _points_of(portal, LEFT)
     veins = {v: _points_of(hepatic, v) if hepatic else _NONE for v in (MIDDLE_VEIN, RIGHT_VEIN)}
-    marks: dict[int, Marks] = {
+    marks: dict[str, Marks] = {
         MIDDLE: veins[MIDDLE_VEIN],
         RIGHT: veins[RIGHT_VEIN],
         FISSURE: umbilical,
@@ -223,11 +231,11 @@ def _numbers(points: Points, planes: Planes, branches: dict[int, Points]) -> npt
     return numbers
 
 
-def _side_of(key: int, sign: float) -> tuple[int, ...]:
+def _side_of(key: str, sign: float) -> tuple[int, ...]:
     return _BORDERS[key].one if sign > 0 else _BORDERS[key].other
 
 
-def _is_caudate(sides: dict[int, npt.NDArray[np.float64]], count: int) -> npt.NDArray[np.bool_]:
+def _is_caudate(sides: dict[str, npt.NDArray[np.float64]], count: int) -> npt.NDArray[np.bool_]:
     if not {CAUDATE_FRONT, CAUDATE_RIGHT, FISSURE} <= set(sides):
         return np.zeros(count, dtype=bool)
     inside: npt.NDArray[np.bool_] = (sides[CAUDATE_FRONT] > 0) & (sides[CAUDATE_RIGHT] > 0)

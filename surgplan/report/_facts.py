@@ -8,6 +8,7 @@ from typing import Any
 
 from surgplan import NOT_A_MEDICAL_DEVICE, __version__
 from surgplan.report._colours import hex_colour
+from surgplan.report._couinaud_facts import couinaud_facts
 from surgplan.report._input import ReportInput
 from surgplan.report._pictures import SHOWN
 from surgplan.report._plan_facts import plan_facts
@@ -47,6 +48,7 @@ def facts_of(report: ReportInput, created: datetime) -> dict[str, Any]:
         "labels": {"fingerprint": report.label_map.fingerprint()},
         "whole_liver_ml": float(report.whole_liver.sum()) * geometry.voxel_volume_mm3 / 1000,
         "structures": _structures(report, confidence),
+        "couinaud": couinaud_facts(report),
         "plans": [plan_facts(plan) for plan in report.plans],
         "warnings": warnings_of(report, confidence),
         "provenance": dict(report.provenance),

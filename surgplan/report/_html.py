@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from surgplan.report import _tables
 from surgplan.report._colours import CUT, LIVER_OUTLINE, REMNANT, RESECTED, hex_colour
+from surgplan.report._couinaud_tables import couinaud_tables
 from surgplan.report._pictures import Pictures
 from surgplan.report._table import SIGNS, mm, percent
 
@@ -31,6 +32,7 @@ def page(facts: Mapping[str, Any], pictures: Pictures) -> str:
         plan_tables=[_tables.plan_tables(plan) for plan in facts["plans"]],
         comparison=_tables.comparison(facts["plans"]),
         structures=_tables.structures(facts),
+        couinaud_tables=couinaud_tables(facts),
         provenance=_tables.provenance(facts),
     )
 

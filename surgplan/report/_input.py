@@ -36,6 +36,8 @@ class ReportInput:
         ``"warnings"`` (a list of sentences).
     confidence
         ``(slice, row, column)`` float32, 0..1, on the grid of the label map.
+    couinaud
+        Couinaud's segments on the same grid, None where the liver was not parted.
     case_name
         What the case is called; never a patient's name.
 
@@ -55,6 +57,7 @@ class ReportInput:
     plans: tuple[Plan, ...]
     provenance: Mapping[str, Any] = field(default_factory=dict)
     confidence: npt.NDArray[np.float32] | None = None
+    couinaud: LabelMap | None = None
     case_name: str | None = None
 
     def __post_init__(self) -> None:
@@ -64,6 +67,12 @@ class ReportInput:
             msg = (
                 f"scan and label map must share a grid, got {self.volume.geometry.shape} and "
                 f"{self.label_map.geometry.shape}; resample first with volume.resample_to"
+            )
+            raise GeometryMismatchError(msg)
+        if self.couinaud and not self.couinaud.geometry.matches(self.volume.geometry):
+            msg = (
+                f"segments must lie on the grid of the scan {self.volume.geometry.shape}, got "
+                f"{self.couinaud.geometry.shape}; find them on these labels"
             )
             raise GeometryMismatchError(msg)
         self._check_confidence()

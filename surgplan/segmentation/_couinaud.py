@@ -16,6 +16,7 @@ from scipy import ndimage
 from surgplan import __version__
 from surgplan.errors import NothingToDoError, UsageError
 from surgplan.segmentation._bundle import ModelInfo, find_model, load_network
+from surgplan.segmentation._couinaud_borders import BORDERS, Plane, border_evidence
 from surgplan.segmentation._liver_frame import filled, liver_frame, network_input
 from surgplan.volume import (
     BILIARY,
@@ -31,10 +32,8 @@ from surgplan.volume import (
 COUINAUD_MODEL = "couinaud-box"
 
 _LEAST_ML = 100.0
+_LEAST = 1e-5
 _CHUNK = 400_000
-_SHIFTS = (0.0, -0.03, 0.03)
-"""The network looks at boxes moved by these parts of their size, and the scores are averaged."""
-
 _HELPERS: tuple[Segment, ...] = (PORTAL_VEIN, HEPATIC_VEINS, VENA_CAVA, BILIARY)
 
 Mask = npt.NDArray[np.bool_]
@@ -52,7 +51,7 @@ class LearnedCouinaud:
         By segment name, 0 to 1: mean probability of the segment where it was found; 0 if it is
         empty.
     used
-        Names of the structures beside the liver that the network was shown.
+        What the network was shown beside the liver: structures and borders, by name.
     provenance
         JSON values: model, version, sha256.
     """
@@ -64,15 +63,24 @@ class LearnedCouinaud:
 
 
 def couinaud_from_shape(
-    label_map: LabelMap, *, model: str | Path | None = None, threads: int | None = None
+    label_map: LabelMap,
+    *,
+    borders: Mapping[str, Plane] | None = None,
+    model: str | Path | None = None,
+    threads: int | None = None,
 ) -> LearnedCouinaud:
     """Segments I to VIII from the liver's shape and whatever vessels are labelled; no image.
+
+    The probabilities of the network are multiplied by those that known borders give.
 
     Parameters
     ----------
     label_map
         The whole liver; portal vein, hepatic veins, vena cava and gallbladder where there. Any
         grid, oblique or sheared.
+    borders
+        Planes between segments that vessels mark, by their names in `BORDERS`, as
+        `surgplan.planning.couinaud_from_vessels` finds them: evidence beside the network's.
     model
         Shipped model or folder of a bundle; None for the shipped one.
     threads
@@ -99,10 +107,14 @@ def couinaud_from_shape(
     if info.stage != "couinaud":
         msg = f"model {info.name!r} does not find Couinaud segments; {COUINAUD_MODEL!r} does"
         raise UsageError(msg)
+    unknown = set(borders or {}) - set(BORDERS)
+    if unknown:
+        msg = f"`borders` must be some of {BORDERS}, got {sorted(unknown)}"
+        raise UsageError(msg)
     if threads is not None:
         torch.set_num_threads(threads)
     masks = [label_map.mask(s) for s in _HELPERS]
-    scene = _Scene(label_map.geometry, whole, masks)
+    scene = _Scene(label_map.geometry, whole, masks, borders or {})
     with torch.inference_mode():
         labels, sure = scene.segments(load_network(info).float(), info)
     array = np.zeros(label_map.array.shape, dtype=np.uint8)
@@ -115,7 +127,10 @@ def couinaud_from_shape(
             else 0.0
             for s in COUINAUD
         },
-        used=tuple(s.name for s, m in zip(_HELPERS, masks, strict=True) if m.any()),
+        used=(
+            *(s.name for s, m in zip(_HELPERS, masks, strict=True) if m.any()),
+            *(f"border {name}" for name in borders or {}),
+        ),
         provenance={
             "model": info.name,
             "version": info.version,
@@ -128,7 +143,10 @@ def couinaud_from_shape(
 class _Scene:
     """Where the liver and its vessels lie, as points in LPS millimetres."""
 
-    def __init__(self, geometry: Geometry, whole: Mask, masks: list[Mask]) -> None:
+    def __init__(
+        self, geometry: Geometry, whole: Mask, masks: list[Mask], borders: Mapping[str, Plane]
+    ) -> None:
+        self.borders = borders
         self.geometry = geometry
         self.whole = whole
         self.masks = masks
@@ -142,12 +160,12 @@ class _Scene:
         self, network: torch.nn.Module, info: ModelInfo
     ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
         """Number and probability for each voxel of the liver, in the order of `nonzero`."""
-        total = torch.zeros(len(COUINAUD), len(self.liver_mm))
-        for shift in _SHIFTS:
-            move = shift * (self.high - self.low)
-            frame = liver_frame(self.low + move, self.high + move, info.window)
-            total += self._probabilities(network, frame)
-        sure, best = (total / len(_SHIFTS)).max(dim=0)
+        frame = liver_frame(self.low, self.high, info.window)
+        score = self._probabilities(network, frame).clamp_(min=_LEAST).log_()
+        for first in range(0, len(self.liver_mm), _CHUNK):
+            part = slice(first, first + _CHUNK)
+            score[:, part] += torch.from_numpy(border_evidence(self.liver_mm[part], self.borders))
+        sure, best = score.softmax(dim=0).max(dim=0)
         return (best + 1).numpy().astype(np.uint8), sure.numpy()
 
     def _probabilities(self, network: torch.nn.Module, frame: Geometry) -> torch.Tensor:

@@ -27,6 +27,7 @@ COUINAUD_CHANNELS = (
 _GLOW_VOXELS = 2.5
 _GLOW = 5.0
 
+
 Array = npt.NDArray[np.float64]
 
 

@@ -52,7 +52,7 @@ def draw_couinaud_sample(
     real = vessels if rng.random() < settings.real_vessels else None
     channels = _vessel_channels(labels, spacing, real, rng)
     mask = _spoiled_liver(labels > 0, spacing, rng)
-    return _sample(labels, mask, channels)
+    return _sample(labels, network_input(mask, channels))
 
 
 def plain_sample(liver: Liver, settings: CouinaudSettings, *, vessels: bool) -> CouinaudSample:
@@ -61,20 +61,19 @@ def plain_sample(liver: Liver, settings: CouinaudSettings, *, vessels: bool) -> 
     still = LiverWarp(rotation_deg=0, shear=0, bend_mm=0, cap=0)
     labels, real, frame = _warped(liver, settings, rng, still)
     channels = np.zeros((5, *labels.shape), dtype=np.float32)
-    if vessels and real is not None:
-        channels[2] = real
-    elif vessels:
+    if vessels:
         spacing = np.array(frame.spacing_mm)
         anatomy = draw_anatomy(labels, spacing, rng)
         channels = _rasters(anatomy, labels, spacing)
-    return _sample(labels, labels > 0, channels)
+        if real is not None:
+            channels[:3] = 0
+            channels[2] = real
+    return _sample(labels, network_input(labels > 0, channels))
 
 
-def _sample(labels: npt.NDArray[np.uint8], mask: Mask, channels: Field) -> CouinaudSample:
-    target = np.where(mask | (labels > 0), labels.astype(np.int64) - 1, -1)
-    return CouinaudSample(
-        image=torch.from_numpy(network_input(mask, channels)), target=torch.from_numpy(target)
-    )
+def _sample(labels: npt.NDArray[np.uint8], image: npt.NDArray[np.float32]) -> CouinaudSample:
+    target = torch.from_numpy(labels.astype(np.int64) - 1)
+    return CouinaudSample(image=torch.from_numpy(image), target=target)
 
 
 def _warped(

@@ -82,7 +82,9 @@ class CouinaudSettings:
     licence: str = ""
     note: str = ""
     network: NetworkSettings = field(
-        default_factory=lambda: NetworkSettings(classes=8, channels=len(COUINAUD_CHANNELS))
+        default_factory=lambda: NetworkSettings(
+            classes=len(COUINAUD), channels=len(COUINAUD_CHANNELS), filters=(16, 32, 64, 96)
+        )
     )
     warp: LiverWarp = field(default_factory=LiverWarp)
 

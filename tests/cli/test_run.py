@@ -21,7 +21,7 @@ from surgplan.volume import (
     reorient,
 )
 
-STAGES = ["image", "labels", "surfaces", "plans", "report"]
+STAGES = ["image", "labels", "surfaces", "couinaud", "plans", "report"]
 
 
 def _words(inputs: Path, case: Path) -> list[str | Path]:
