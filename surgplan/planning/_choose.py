@@ -36,11 +36,12 @@ class Judged:
 def front_of(pool: Sequence[Scored], minimum_percent: float) -> list[Scored]:
     """Those of the pool that keep enough liver and that no other one beats, in order.
 
-    Where none keeps enough, those that leave anything.
+    Where none keeps enough, those that keep at least half as much as the one that keeps most.
     """
     able = [s for s in pool if s.objectives.cut_area_mm2 > 0]
     enough = [s for s in able if s.objectives.flr_percent >= minimum_percent]
-    left = enough or [s for s in able if s.objectives.flr_percent > 0] or able
+    most = max((s.objectives.flr_percent for s in able), default=0.0)
+    left = enough or [s for s in able if s.objectives.flr_percent >= most / 2]
     if not left:
         return []
     return [left[n] for n in non_dominated(np.array([s.objectives.costs for s in left]))]

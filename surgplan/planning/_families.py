@@ -67,9 +67,8 @@ class Families:
         for number, laid_mm in enumerate(wider(self.margin_mm)):
             wedge = WedgeResection.on(self.prepared, ids, laid_mm)
             yield self.scored("wedges" if len(ids) > 1 else "wedge", wedge, laid_mm)
-            if number % 2:  # the costlier kinds at every other margin
-                continue
-            yield from self._with_wedges(replace(search, margin_mm=laid_mm), wedge)
+            if number % 2 == 0:  # the costliest kind at every other margin
+                yield from self._with_wedges(replace(search, margin_mm=laid_mm), wedge)
             try:
                 bowl = BezierResection.on(self.prepared, ids, laid_mm)
             except UsageError:  # a patch does not bend as sharply as this margin would need
