@@ -82,9 +82,8 @@ class Cross:
         try:
             self._place_layer(world)
             for view in self._views:
-                if view.dims.ndisplay == 2:
-                    axis = view.dims.order[0]
-                    view.dims.set_point(axis, float(world[axis]))
+                if view.dims.ndisplay == 2:  # all axes: the view may be rolled to another slice
+                    view.dims.point = tuple(float(v) for v in world)
         finally:
             self._busy = False
 
