@@ -1,5 +1,7 @@
 """Territories against brute force over every piece of every branch."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,10 +9,16 @@ from surgplan.errors import NothingToDoError, UsageError
 from surgplan.planning import (
     VesselBranch,
     VesselTree,
+    choose_couinaud,
     couinaud_from_vessels,
+    sides_cut_off,
     territories,
+    vessel_trees,
 )
-from surgplan.volume import COUINAUD, LIVER, LabelMap
+from surgplan.planning._border import Border, lay
+from surgplan.planning._couinaud_choice import ASKED_FOR
+from surgplan.volume import COUINAUD, LIVER, LabelMap, reorient
+from tests.planning.conftest import space
 
 SPACING = (2.0, 1.4, 1.4)
 
@@ -181,3 +189,76 @@ def test_couinaud_says_what_is_missing(ellipsoid):
     assert any("segment III" in line for line in found.explanation)
     with pytest.raises(NothingToDoError, match="left and the right"):
         couinaud_from_vessels(ellipsoid(), named(5, 6, 7, 8), VEINS)
+
+
+def test_couinaud_on_phantoms_of_known_segments():
+    from surgplan.phantom import PhantomSettings, make_phantom
+
+    phantom = make_phantom(PhantomSettings(seed=3, spacing_mm=(4, 2.5, 2.5), lesions=0))
+    portal, hepatic = vessel_trees(phantom.label_map)
+    found = couinaud_from_vessels(phantom.label_map, portal, hepatic)
+    dice = []
+    for n in range(1, 9):
+        a, b = found.label_map.array == n, phantom.couinaud.array == n
+        dice.append(2 * (a & b).sum() / (a.sum() + b.sum()))
+    assert np.mean(dice) > 0.78
+    assert min(dice) > 0.5
+    assert found.missing_borders == ()
+
+
+def test_a_border_goes_through_its_marks_and_between_its_sides():
+    rng = np.random.default_rng(2)
+    border = Border(name="", one=(1,), other=(2,), normal=(1, 0, 0), turn=1.0, tilt=1.0)
+    turned = np.array([np.cos(0.2), np.sin(0.2), 0.0])
+    cloud = rng.uniform(-40, 40, (600, 3))
+    along = (cloud - 5 * turned) @ turned
+    marks = cloud - np.outer(along, turned)
+    plane = lay(border, marks, np.ones(600), cloud[along > 4], cloud[along < -4])
+    assert plane.normal @ turned > 0.999
+    assert abs(plane.offset_mm - 5) < 1
+    nothing = np.empty((0, 3))
+    assert lay(border, nothing, np.empty(0), cloud, nothing) is None
+    between = lay(border, nothing, np.empty(0), cloud[along > 4], cloud[along < -4])
+    assert (between.side_mm(cloud) > 0)[along > 8].mean() > 0.97
+
+
+def segments_like(confidence=1.0, missing=()):
+    found = couinaud_from_vessels(SMALL.label_map, named(*range(1, 9)), VEINS)
+    return replace(
+        found, confidence={s.name: confidence for s in COUINAUD}, missing_borders=missing
+    )
+
+
+SMALL = space((4, 4, 4), (40, 32, 32)).ellipsoid(LIVER, (0, 0, 0), (34, 26, 26))
+SURE = {s.name: 0.9 for s in COUINAUD}
+
+
+def test_the_better_founded_is_chosen_and_says_why():
+    shape = choose_couinaud(segments_like(), SURE)
+    assert (shape.method, shape.warnings) == ("learned", ())
+    assert "network" in shape.why
+    cut = choose_couinaud(segments_like(), SURE, cut_off=("upper",))
+    assert cut.method == "vessels"
+    assert "cut off at the upper edge" in cut.why
+    assert "upper edge" in cut.warnings[0]
+    unsure = choose_couinaud(segments_like(), SURE | {"segment IV": 0.4})
+    assert unsure.method == "vessels"
+    assert "segment IV (probability 0.40)" in unsure.why
+    neither = choose_couinaud(segments_like(0.1), SURE | {"segment IV": 0.4})
+    assert neither.method == "learned"
+    assert "unsafe ground" in neither.warnings[0]
+    gap = choose_couinaud(segments_like(missing=("of II and III",)), None)
+    assert gap.method == "vessels"
+    assert "of II and III" in gap.warnings[0]
+    assert choose_couinaud(None, SURE).method == "learned"
+    assert choose_couinaud(segments_like(), SURE, asked_for="vessels").why == ASKED_FOR
+    with pytest.raises(NothingToDoError, match="network"):
+        choose_couinaud(None, None)
+
+
+def test_sides_cut_off_are_named_in_the_patients_words():
+    body = space((3, 2, 2), (30, 30, 30)).ellipsoid(LIVER, (0, 0, 20), (15, 15, 20))
+    assert sides_cut_off(body.label_map) == ("upper",)
+    assert sides_cut_off(reorient(body.label_map, "LIA")) == ("upper",)
+    inside = space((3, 2, 2), (30, 30, 30)).ellipsoid(LIVER, (0, 0, 0), (15, 15, 20))
+    assert sides_cut_off(inside.label_map) == ()
