@@ -115,14 +115,14 @@ def _remnant(assessment: Assessment) -> Iterator[Row]:
         value=assessment.remnant_functional_ml,
         tip="FLR: remnant without tumour",
     )
-    told = {v.name for v in assessment.verdicts}
+    told = {f"FLR {v.name}" for v in assessment.verdicts}
     yield from (_verdict(v) for v in assessment.verdicts)
     for quantity in assessment.quantities():
-        if quantity.unit == "%" and quantity.name.removeprefix("FLR ") not in told:
+        if quantity.unit == "%" and quantity.name not in told:
             inputs = "; ".join(f"{n} {v:.0f}" for n, v in quantity.inputs)
             yield Row(
                 group="Remnant",
-                name=quantity.name.removeprefix("FLR "),
+                name=quantity.name[:1].upper() + quantity.name[1:],
                 text=f"{quantity.value:.1f} %",
                 value=quantity.value,
                 tip=f"{quantity.formula} ({inputs})",
@@ -132,7 +132,7 @@ def _remnant(assessment: Assessment) -> Iterator[Row]:
 def _verdict(verdict: Verdict) -> Row:
     return Row(
         group="Remnant",
-        name=verdict.name,
+        name=f"FLR {verdict.name}",
         text=f"{verdict.value_percent:.1f} % (≥ {verdict.minimum_percent:g} %)",
         value=verdict.value_percent,
         state="good" if verdict.passed else "bad",

@@ -127,7 +127,7 @@ def _item(row: Row) -> QTreeWidgetItem:
     item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
     item.setData(0, _POINT, row.point_mm)
     for column in (0, 1):
-        item.setToolTip(column, row.tip)
+        item.setToolTip(column, f"{row.name}: {row.text}\n{row.tip}".strip())
     if row.state in STATE_COLOURS:
         item.setForeground(1, QBrush(STATE_COLOURS[row.state]))
     return item

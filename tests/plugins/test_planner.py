@@ -1,0 +1,330 @@
+"""Plans made, held, judged, undone and compared, without a window."""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_surgplan._contour import crossing, ribbons
+from napari_surgplan._eyes import CUT, HANDLES, LINE, SPECIMEN_TINT
+from napari_surgplan._handles import handles_of, moved, pulled
+from napari_surgplan._layers import to_world
+from napari_surgplan._map_picture import picture_of
+from napari_surgplan._margin_bands import BANDS, band_of
+from napari_surgplan._mouse import CutMouse, Pointer
+from napari_surgplan._newest import Newest
+from napari_surgplan._pick import first_hit
+from napari_surgplan._plan_clicks import PlanClicks
+from napari_surgplan._plan_layers import PlanLayers
+from napari_surgplan._plan_rows import compared, headline, rows_of
+from napari_surgplan._planner import STARTS, Planner
+from napari_surgplan._session import Session
+from napari_surgplan._sides import resected_points
+from surgplan.planning import (
+    BezierResection,
+    FreehandResection,
+    PlaneResection,
+    TerritoryResection,
+    assess,
+    cut_sheet,
+    propose,
+)
+
+
+def settled(planner: Planner) -> None:
+    """Wait until the engine has nothing to do."""
+    end = time.monotonic() + 60
+    while any(n.busy for n in (planner.maker, planner.drawer, planner.judge)):
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def planner(files):
+    session = Session(ViewerModel())
+    session.open(files / "scan.nii.gz")
+    session.open(files / "labels.seg.nrrd")
+    planner = Planner(session)
+    planner.take_ready(planner.make_ready())
+    planner.wish(margin_mm=5.0)
+    yield planner
+    settled(planner)
+    session.close()
+
+
+@pytest.fixture
+def layers(planner):
+    return PlanLayers(planner, planner.session.viewer)
+
+
+def begin(planner: Planner, kind: str) -> None:
+    planner.begin(kind, planner.start_of(kind))
+    settled(planner)
+
+
+@pytest.mark.parametrize("kind", list(STARTS))
+def test_each_kind_gives_a_feasible_plan_with_the_numbers_of_the_command_line(planner, kind):
+    begin(planner, kind)
+    plan = planner.session.current_plan
+    assert plan is not None
+    assert plan.name == kind
+    assert headline(plan.assessment).feasible
+    assert plan.assessment == assess(planner.session.label_map, plan.resection, margin_mm=5.0)
+
+
+def test_a_drag_shows_each_cut_at_once_and_keeps_one_step_to_undo(planner, layers):
+    begin(planner, "plane")
+    before = planner.session.current_plan
+    steps = planner.session.history.steps[0]
+    handle = layers.handles[0]
+    for far in (1.0, 2.0, 3.0, 4.0):
+        cut = moved(before.resection, handle, handle.point_mm + far, planner.session.label_map)
+        planner.hold(cut)
+        assert planner.draft.resection is cut
+        assert np.abs(cut.distance_mm(planner.draft.sheet.points_mm)).max() < 1e-6
+    planner.let_go()
+    settled(planner)
+    after = planner.session.current_plan
+    assert after.resection == cut
+    assert planner.session.history.steps[0] == steps + 1
+    planner.session.undo()
+    settled(planner)
+    assert planner.session.current_plan.resection == before.resection
+    assert planner.draft.resection == before.resection
+    planner.session.redo()
+    settled(planner)
+    assert planner.draft.assessment == after.assessment
+
+
+def test_a_wedge_follows_the_margin(planner):
+    begin(planner, "wedge")
+    narrow = planner.session.current_plan.assessment
+    planner.widen(9.0)
+    settled(planner)
+    wide = planner.session.current_plan.assessment
+    assert wide.margin_mm == 9.0
+    assert wide.smallest_margin_mm == pytest.approx(9.1, abs=0.4)
+    assert narrow.smallest_margin_mm == pytest.approx(5.1, abs=0.4)
+    assert wide.resected_ml > narrow.resected_ml
+
+
+def test_layers_show_cut_line_handles_and_specimen_in_millimetres(planner, layers):
+    begin(planner, "curved")
+    for role in (CUT, LINE, HANDLES, SPECIMEN_TINT):
+        layer = layers.layer(role)
+        assert layer is not None
+        assert all(str(u) == "millimeter" for u in layer.units)
+    np.testing.assert_allclose(
+        to_world(layers.layer(HANDLES).data),
+        planner.draft.resection.control_points_mm.reshape(-1, 3),
+        atol=1e-4,
+    )
+    planner.session.remove_plan("curved")
+    assert layers.layer(CUT) is None
+    assert layers.layer(HANDLES) is None
+
+
+def test_the_specimen_on_slices_is_what_the_engine_resects(planner, layers):
+    begin(planner, "plane")
+    resected, grid = planner.draft.resected, planner.grid
+    truth = planner.draft.resection.distance_mm(grid.points_mm) < 0
+    np.testing.assert_array_equal(resected, truth)
+    bend = BezierResection.from_plane(
+        planner.draft.resection.point_mm, planner.draft.resection.normal, size_mm=150
+    )
+    quick = resected_points(bend, cut_sheet(planner.prepared, bend), grid.points_mm)
+    assert (quick == (bend.distance_mm(grid.points_mm) < 0)).mean() > 0.99
+
+
+def test_handles_change_what_they_say(planner):
+    label_map = planner.session.label_map
+    plane = PlaneResection(point_mm=(0, 0, 0), normal=(1, 0, 0))
+    middle, up, *_ = handles_of(plane, reach_mm=40)
+    assert moved(plane, middle, np.array([5.0, 1, 2]), label_map).point_mm == (5, 1, 2)
+    tilted = moved(plane, up, up.point_mm + np.array([10, 0, 0]), label_map, reach_mm=40)
+    assert abs(tilted.distance_mm((up.point_mm + np.array([10, 0, 0]))[None])[0]) < 1e-9
+    assert abs(tilted.distance_mm(np.zeros((1, 3)))[0]) < 1e-9
+    path = FreehandResection(path_mm=np.array([[-50.0, 0, 0], [50, 0, 0]]), direction=(0, 0, -1))
+    first = handles_of(path)[0]
+    assert moved(path, first, np.array([-50.0, 9, 0]), label_map).path_mm[0, 1] == 9
+    assert pulled(plane, np.zeros(3), np.array([3.0, 0, 0])).point_mm == (3, 0, 0)
+    wedge = planner.start_of("wedge")
+    out = handles_of(wedge)[0]
+    centre = np.asarray(wedge.swept[0].centre_mm)
+    turned = moved(wedge, out, centre + np.array([0, -90.0, 0]), label_map)
+    np.testing.assert_allclose(turned.corridors[0].direction, (0, -1, 0), atol=1e-9)
+
+
+class Mouse:
+    """A drag as napari sends it."""
+
+    def __init__(self, viewer, mouse: CutMouse) -> None:
+        self.viewer, self.mouse = viewer, mouse
+
+    def drag(self, *points_mm, direction=None) -> None:
+        solid = direction is not None
+        event = SimpleNamespace(
+            button=1, type="mouse_press", dims_displayed=[0, 1, 2] if solid else [1, 2],
+            view_direction=None if direction is None else to_world(direction),
+            position=tuple(to_world(points_mm[0])),
+        )  # fmt: skip
+        steps = self.mouse.drag(self.viewer, event)
+        next(steps)
+        for point in points_mm[1:]:
+            event.type, event.position = "mouse_move", tuple(to_world(point))
+            next(steps)
+        event.type = "mouse_release"
+        assert next(steps, "over") == "over"
+
+
+def test_a_handle_is_dragged_in_3d_in_the_plane_of_the_screen(planner, layers):
+    begin(planner, "plane")
+    viewer = planner.session.viewer
+    mouse = Mouse(viewer, CutMouse(planner, layers, viewer))
+    cut = planner.draft.resection
+    start, ahead = np.asarray(cut.point_mm), np.asarray(cut.normal)
+    aside = layers.handles[1].point_mm - start
+    aside *= 7 / np.linalg.norm(aside)
+    mouse.drag(start - 70 * ahead, start - 70 * ahead + aside, direction=ahead)
+    settled(planner)
+    np.testing.assert_allclose(
+        planner.session.current_plan.resection.point_mm, start + aside, atol=1e-6
+    )
+    assert viewer.scene.camera.mouse_pan
+
+
+def test_a_fold_is_refused_in_words_and_the_cut_stays(planner, layers):
+    begin(planner, "curved")
+    told = []
+    planner.session.message.connect(told.append)
+    viewer = planner.session.viewer
+    mouse = Mouse(viewer, CutMouse(planner, layers, viewer))
+    before = planner.draft.resection
+    corner, other = before.control_points_mm[0, 0], before.control_points_mm[3, 3]
+    ahead = np.cross(corner - other, before.control_points_mm[0, 3] - corner)
+    ahead /= np.linalg.norm(ahead)
+    mouse.drag(corner - 300 * ahead, 2.5 * other - 1.5 * corner - 300 * ahead, direction=ahead)
+    assert planner.draft.resection is before
+    assert any("fold" in sentence for sentence in told)
+
+
+def test_a_vessel_clicked_is_a_territory(planner):
+    clicks = PlanClicks(planner)
+    clicks.start("territory")
+    assert clicks.hint
+    trees = {p.tree.system: p for p in planner.prepared.perfusions.each()}
+    tree = trees["portal"].tree
+    leaf = max(range(len(tree.branches)), key=lambda b: tree.branches[b].order)
+    point = tree.branches[leaf].points_mm[-1]
+    told = []
+    planner.session.message.connect(told.append)
+    used = clicks.click(Pointer(point_mm=point, direction=None, pixel_mm=1.0))
+    settled(planner)
+    assert used
+    plan = planner.session.current_plan
+    if plan is None:  # a straight tube has one branch only: nothing would stay
+        assert "remnant" in told[0]
+    else:
+        assert isinstance(plan.resection, TerritoryResection)
+
+
+def test_points_clicked_on_the_liver_are_a_drawn_cut(planner):
+    clicks = PlanClicks(planner)
+    clicks.start("drawn")
+    ahead = np.array([0.0, 1.0, 0.0])
+    for x, z in ((5.0, 200.0), (0.0, 40.0), (0.0, -40.0)):
+        clicks.click(Pointer(point_mm=np.array([x, -200, z]), direction=ahead, pixel_mm=1.0))
+    settled(planner)
+    plan = planner.session.current_plan
+    assert len(clicks.path) == 2
+    assert isinstance(plan.resection, FreehandResection)
+    assert plan.assessment.tumours[0].resected
+    np.testing.assert_allclose(plan.resection.direction, ahead)
+
+
+def test_a_ray_meets_the_near_side_first(planner):
+    liver = planner.session.surfaces[0]
+    hit = first_hit([liver], np.array([3.0, 300, 2]), np.array([0.0, -1, 0]))
+    back = first_hit([liver], np.array([3.0, 300, 2]), np.array([0.0, 1, 0]))
+    assert hit.point_mm[1] == pytest.approx(60, abs=3)
+    assert back.point_mm[1] == pytest.approx(-60, abs=3)
+    assert first_hit([liver], np.array([200.0, 0, 0]), np.array([0.0, 1, 0])) is None
+
+
+def test_the_line_on_a_slice_lies_on_slice_and_cut(planner):
+    cut = PlaneResection(point_mm=(3, 0, 0), normal=(1, 0.5, 0.2))
+    sheet = cut_sheet(planner.prepared, cut)
+    ends, _ = crossing(sheet, 2, 7.25)
+    assert len(ends) > 5
+    assert (ends[:, :, 2] == 7.25).all()
+    assert np.abs(cut.distance_mm(ends.reshape(-1, 3))).max() < 1e-6
+    points, triangles, margins = ribbons(sheet, np.array([3.0, 0, 7.25]), 2.0)
+    assert np.isin(points, (3.0, 0.0, 7.25)).any(axis=1).all()
+    assert len(margins) == len(points) == 2 * len(triangles)
+
+
+def test_rows_repeat_the_numbers_of_the_assessment(planner):
+    begin(planner, "plane")
+    assessment = planner.session.current_plan.assessment
+    rows = rows_of(assessment)
+    values = [row.value for row in rows]
+    assert assessment.remnant_functional_ml in values
+    assert assessment.flr_percent in values
+    for tumour in assessment.tumours:
+        row = next(r for r in rows if r.point_mm == tumour.at_mm)
+        assert row.value == tumour.margin_mm
+    for vessel in assessment.vessels_cut:
+        assert any(r.point_mm == vessel.point_mm and r.value == vessel.diameter_mm for r in rows)
+    verdict = next(r for r in rows if "≥" in r.text)
+    assert assessment.verdicts[0].source in verdict.tip
+
+
+def test_the_headline_says_what_is_in_the_way(planner):
+    label_map = planner.session.label_map
+    cut = PlaneResection(point_mm=(-35, 10, 5), normal=(-1, 0, 0))
+    told = headline(assess(label_map, cut, margin_mm=5))
+    assert not told.feasible
+    assert "cut through" in told.text
+    too_much = PlaneResection(point_mm=(60, 0, 0), normal=(-1, 0, 0))
+    assert "at least 25 %" in headline(assess(label_map, too_much, margin_mm=5)).text
+
+
+def test_plans_side_by_side(planner):
+    plans = propose(planner.session.label_map, margin_mm=5.0, count=2)
+    names, columns = compared([(p.name, p.assessment) for p in plans])
+    assert len(columns) == len(plans) == 2
+    assert all(len(c) == len(names) for c in columns)
+    assert columns[0][1] == f"{plans[0].assessment.remnant_functional_ml:.0f}"
+
+
+def test_the_map_shows_margins_and_vessels_in_their_colours(planner):
+    sheet = cut_sheet(planner.prepared, PlaneResection(point_mm=(0, 0, 0), normal=(-1, 0, 0)))
+    picture = picture_of(sheet, planner.session.label_map)
+    shown = {tuple(c) for c in picture.rgba[picture.map.on_cut][:, :3].tolist()}
+    portal = next(s for s in planner.session.label_map.segments if s.label == 3)
+    assert tuple(portal.colour) in shown
+    assert tuple(round(255 * c) for c in BANDS[3].colour) in shown
+    assert (picture.rgba[~picture.map.on_cut] == 0).all()
+
+
+def test_bands_begin_where_their_words_say():
+    assert band_of(np.array([0, 0.99, 1, 4.99, 5, 10, np.inf])).tolist() == [0, 0, 1, 1, 2, 3, 3]
+
+
+def test_only_the_newest_request_is_worked_on():
+    go, done = threading.Event(), []
+    newest = Newest(lambda n: go.wait(5) and n)
+    newest.done.connect(lambda asked, _: done.append(asked))
+    for number in range(5):
+        newest.ask(number)
+        time.sleep(0.02)
+    go.set()
+    end = time.monotonic() + 5
+    while newest.busy and time.monotonic() < end:
+        time.sleep(0.005)
+    assert done == [0, 4]
