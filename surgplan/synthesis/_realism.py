@@ -14,7 +14,7 @@ from surgplan.errors import UsageError
 from surgplan.segmentation import find_model, load_network, normalise
 from surgplan.volume import Geometry, Modality, distance_outside_mm
 
-NOISE_SIDE = 16
+NOISE_SIDE = 12
 """Rows and columns of the squares that noise power is measured in."""
 
 Array = npt.NDArray[np.float64]
