@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,7 +37,8 @@ def write_bundle(settings: TrainingSettings, state: RunState, folder: Path) -> N
     for part in (WEIGHTS.parent, METADATA.parent, Path("docs")):
         (folder / part).mkdir(parents=True, exist_ok=True)
     with atomic_file(folder / WEIGHTS) as path:
-        save_model(state.averaged.cpu(), str(path), metadata={"notice": NOT_A_MEDICAL_DEVICE})
+        halved = copy.deepcopy(state.averaged).cpu().half()  # half the download, same labels
+        save_model(halved, str(path), metadata={"notice": NOT_A_MEDICAL_DEVICE})
     sha256 = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
     write_json(_metadata(settings, sha256), folder / METADATA)
     write_json(_inference(settings), folder / METADATA.parent / "inference.json")
