@@ -124,9 +124,7 @@ def run(
     return _outcome(steps, plans, seconds=time.monotonic() - start)
 
 
-def _finish(
-    steps: Steps, volume: Volume, wishes: Wishes, threads: int | None
-) -> tuple[Plan, ...]:
+def _finish(steps: Steps, volume: Volume, wishes: Wishes, threads: int | None) -> tuple[Plan, ...]:
     """From labels to the report."""
     label_map = steps.case.read_labels()
     surfaces_stage(steps, label_map)

@@ -87,7 +87,7 @@ def lay(
 
     def cost(v: npt.NDArray[np.float64]) -> float:
         normal, offset = plane(v)
-        total = border.turn * v[0] ** 2 + border.tilt * v[1] ** 2
+        total = float(border.turn * v[0] ** 2 + border.tilt * v[1] ** 2)
         if len(marks):
             away = ((marks - middle) @ normal - offset) / _MARK_MM
             total += float(np.average(away**2, weights=weights))
@@ -95,7 +95,7 @@ def lay(
             if len(points):
                 wrong = -sign * ((points - middle) @ normal - offset) / _PART_MM
                 total += float(np.logaddexp(0.0, wrong).mean())
-        return total
+        return float(total)
 
     normal, offset = plane(minimize(cost, np.zeros(3), method="BFGS").x)
     return BorderPlane(normal=normal, offset_mm=float(normal @ middle) + offset)

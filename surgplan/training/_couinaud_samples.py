@@ -139,7 +139,7 @@ def _nearest(numbers: npt.NDArray[np.uint8], grid: torch.Tensor) -> npt.NDArray[
     index = torch.round(grid).long().numpy()
     inside = ((index >= 0) & (index < numbers.shape)).all(-1)
     index[~inside] = 0
-    found = numbers[index[..., 0], index[..., 1], index[..., 2]]
+    found: npt.NDArray[np.uint8] = numbers[index[..., 0], index[..., 1], index[..., 2]]
     found[~inside] = 0
     return found
 

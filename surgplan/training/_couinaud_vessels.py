@@ -117,7 +117,7 @@ class _Places:
         """Where several segments come closest together."""
         cost = sum(self.distance[n] for n in numbers)
         if near is not None:
-            grid = np.stack(np.indices(self.labels.shape), axis=-1) * self.spacing
+            grid = np.moveaxis(np.indices(self.labels.shape), 0, -1) * self.spacing
             cost = cost + 0.3 * np.linalg.norm(grid - near, axis=-1)
         index = np.array(np.unravel_index(np.argmin(cost), self.labels.shape))
         point: Points = index * self.spacing

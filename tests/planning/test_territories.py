@@ -17,8 +17,7 @@ from surgplan.planning import (
 )
 from surgplan.planning._border import Border, lay
 from surgplan.planning._couinaud_choice import ASKED_FOR
-from surgplan.volume import COUINAUD, LIVER, LabelMap, reorient
-from tests.planning.conftest import space
+from surgplan.volume import COUINAUD, LIVER, Geometry, LabelMap, label_map_from_masks, reorient
 
 SPACING = (2.0, 1.4, 1.4)
 
@@ -222,14 +221,24 @@ def test_a_border_goes_through_its_marks_and_between_its_sides():
     assert (between.side_mm(cloud) > 0)[along > 8].mean() > 0.97
 
 
+def egg(height_mm=0.0):
+    """A liver of 68 x 52 x 52 mm in the middle of a box of 80 x 64 x 64, or above the middle."""
+    grid = Geometry.from_spacing(
+        shape=(16, 16, 20), spacing_mm=(4, 4, 4), origin_mm=(-38, -30, -30)
+    )
+    at = grid.to_lps(np.moveaxis(np.indices(grid.shape), 0, -1)) - (0, 0, height_mm)
+    inside = ((at / (34, 26, 26)) ** 2).sum(axis=-1) < 1
+    return label_map_from_masks([(LIVER, inside)], grid)
+
+
 def segments_like(confidence=1.0, missing=()):
-    found = couinaud_from_vessels(SMALL.label_map, named(*range(1, 9)), VEINS)
+    found = couinaud_from_vessels(SMALL, named(*range(1, 9)), VEINS)
     return replace(
         found, confidence={s.name: confidence for s in COUINAUD}, missing_borders=missing
     )
 
 
-SMALL = space((4, 4, 4), (40, 32, 32)).ellipsoid(LIVER, (0, 0, 0), (34, 26, 26))
+SMALL = egg()
 SURE = {s.name: 0.9 for s in COUINAUD}
 
 
@@ -257,8 +266,7 @@ def test_the_better_founded_is_chosen_and_says_why():
 
 
 def test_sides_cut_off_are_named_in_the_patients_words():
-    body = space((3, 2, 2), (30, 30, 30)).ellipsoid(LIVER, (0, 0, 20), (15, 15, 20))
-    assert sides_cut_off(body.label_map) == ("upper",)
-    assert sides_cut_off(reorient(body.label_map, "LIA")) == ("upper",)
-    inside = space((3, 2, 2), (30, 30, 30)).ellipsoid(LIVER, (0, 0, 0), (15, 15, 20))
-    assert sides_cut_off(inside.label_map) == ()
+    assert sides_cut_off(egg()) == ()
+    assert sides_cut_off(egg(10.0)) == ("upper",)
+    assert sides_cut_off(reorient(egg(10.0), "LIA")) == ("upper",)
+    assert sides_cut_off(egg(-10.0)) == ("lower",)
