@@ -285,7 +285,9 @@ def allowed_for(path: Path) -> set[str]:
         return declared("gui") | BROUGHT_BY_NAPARI
     if parts[0] == "surgplan" and parts[1] not in WITH_NETWORKS:
         return declared()
-    return declared("ai") if parts[0] == "surgplan" else declared("ai", "gui", "dev")
+    if parts[0] == "surgplan":
+        return declared("ai")
+    return declared("ai", "gui", "dev") | BROUGHT_BY_NAPARI
 
 
 OURS = {"surgplan", "napari_surgplan"}

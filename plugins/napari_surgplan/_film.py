@@ -54,4 +54,4 @@ def _write_video(path: Path, frames: Sequence[Picture], per_second: float) -> No
         imageio.imwrite(path, even, plugin="FFMPEG", extension=".mp4", fps=per_second)
     except ImportError as e:
         feature = "a video as MP4 (a GIF needs nothing more)"
-        raise MissingExtraError(feature, "gui") from e
+        raise MissingExtraError(feature, "film") from e

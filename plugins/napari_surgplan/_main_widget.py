@@ -146,8 +146,9 @@ class MainWidget(QWidget):
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Put the other views away and save, before the main one closes. Name given by Qt."""
-        if event is not None and event.type() == QEvent.Type.Close and watched is self._main:
-            self._main.removeEventFilter(self)
+        closing = event is not None and event.type() == QEvent.Type.Close
+        if closing and watched is not None and watched is self._main:
+            watched.removeEventFilter(self)
             self.views.close()
             self.session.close()
         return bool(super().eventFilter(watched, event))

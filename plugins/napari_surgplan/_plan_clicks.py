@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import numpy.typing as npt
 from psygnal import Signal
@@ -18,7 +16,6 @@ from surgplan.planning import Perfusion
 from surgplan.volume import HEPATIC_VEINS, LIVER, PORTAL_VEIN
 
 Points = npt.NDArray[np.float64]
-Mode = Literal["territory", "drawn"]
 
 HINTS: dict[str, str] = {
     "territory": "Click a branch of the portal vein: what hangs on it is resected.",
@@ -40,7 +37,7 @@ class PlanClicks:
 
     def __init__(self, planner: Planner) -> None:
         self.planner = planner
-        self.mode: Mode | None = None
+        self.mode: str | None = None
         self.path: list[Points] = []
         self._depth: Points | None = None
         self._begun = False
@@ -50,8 +47,8 @@ class PlanClicks:
         """What to click next; empty without a mode."""
         return "" if self.mode is None else HINTS[self.mode]
 
-    def start(self, mode: Mode) -> None:
-        """Wait for clicks."""
+    def start(self, mode: str) -> None:
+        """Wait for the clicks of a kind in `HINTS`."""
         self.mode, self.path, self._depth, self._begun = mode, [], None, False
         self.changed.emit()
 

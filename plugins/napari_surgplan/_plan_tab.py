@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from qtpy.QtCore import QObject, QSize, Qt, QTimer, Slot
+from qtpy.QtCore import QObject, QSize, Qt, QTimer
 from qtpy.QtCore import Signal as QtSignal
 from qtpy.QtWidgets import (
     QHBoxLayout,
@@ -26,7 +26,7 @@ from napari_surgplan._map_picture import picture_of
 from napari_surgplan._mouse import CutMouse, Pointer
 from napari_surgplan._newest import Newest
 from napari_surgplan._plan_bar import PlanBar
-from napari_surgplan._plan_clicks import PlanClicks
+from napari_surgplan._plan_clicks import HINTS, PlanClicks
 from napari_surgplan._plan_layers import PlanLayers
 from napari_surgplan._plan_rows import headline, rows_of
 from napari_surgplan._plan_table import CompareTable, PlanTable
@@ -62,7 +62,6 @@ class _Post(QObject):
         super().__init__()
         self.posted.connect(self._run, Qt.ConnectionType.QueuedConnection)
 
-    @Slot(object)
     def _run(self, call: Callable[[], None]) -> None:
         call()
 
@@ -104,7 +103,7 @@ class PlanTab(QWidget):
     def begin(self, kind: str) -> None:
         """Start a plan of a kind: at once, or with a click in a view."""
         self.clicks.mode = None
-        if kind == "territory" or kind == "drawn":
+        if kind in HINTS:
             self.clicks.start(kind)
             return
         start(
