@@ -9,10 +9,10 @@ import numpy.typing as npt
 from scipy import ndimage, sparse
 from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
-from skimage.morphology import skeletonize
 
 from surgplan.planning._boundary import Points
 from surgplan.planning._skeleton_gaps import Tips, bridges
+from surgplan.planning._thinning import thinned
 from surgplan.volume import Geometry, box_of
 
 Mask = npt.NDArray[np.bool_]
@@ -65,15 +65,13 @@ def skeleton_of(mask: Mask, geometry: Geometry, *, gap_mm: float) -> Skeleton:
     """Thin a mask that is not empty, join its fragments, and open its loops.
 
     The mask is put on cubes by its signed distance, so that thick slices leave no stairs; thinned
-    after Lee 1994 (doi:10.1006/cgip.1994.1042); and reduced to a minimum spanning forest over
-    length / radius, which opens every loop at its thinnest place. Fragments are joined across
+    to lines; and reduced to a minimum spanning forest over length / radius, which opens every
+    loop at its thinnest place. Fragments are joined across
     at most ``gap_mm`` where direction and radius agree, and across any gap where the voxels of
     the mask touch.
     """
     cubes, grid = _cubes(mask, geometry)
-    index = np.argwhere(skeletonize(cubes > 0))
-    if len(index) == 0:
-        index = np.argwhere(cubes == cubes.max())[:1]
+    index = np.argwhere(thinned(cubes))
     step = grid.spacing_mm[0]
     points = grid.to_lps(index)
     radius = _wall_distance(cubes, index, step)

@@ -133,6 +133,52 @@ def test_a_damaged_assessment_is_refused_by_field(three_tumours, plans, field, v
         plan_from_json(edited(plans[0], assessment=assessment), three_tumours)
 
 
+def first_version(plan, **changes):
+    """A plan's file as it was before vessels cut and functional remnant were in it."""
+    record = json.loads(plan_to_json(plan))
+    for name in ("vessels_cut", "function", "not_assessed"):
+        del record["assessment"][name]
+    record |= {"schema_version": 1, "software_version": "0.0.1", "quantities": []}
+    record["assessment"] |= changes
+    return record
+
+
+def test_a_plan_of_the_first_version_is_assessed_anew(three_tumours, plans):
+    for plan in plans:
+        old = first_version(plan.on_scan("ab" * 32), remnant_ml=1.0, flags=["old"])
+        read = plan_from_json(json.dumps(old), three_tumours)
+        assert read == plan.on_scan("ab" * 32)
+        assert read.assessment.function is not None
+        assert read.version == surgplan.__version__
+        assert read.created == plan.created
+        assert json.loads(plan_to_json(read))["schema_version"] == 2
+        assert replay(read, three_tumours).exact
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("margin_mm", None), ("condition", "fine"), ("patient", {"height_cm": 170})],
+)
+def test_a_first_version_must_say_what_was_asked(three_tumours, plans, field, value):
+    old = json.dumps(first_version(plans[0], **{field: value}))
+    with pytest.raises(CorruptFileError, match=field):
+        plan_from_json(old, three_tumours)
+
+
+@pytest.mark.parametrize("assessment", [None, [], [1], "all"])
+def test_a_first_version_without_an_assessment_is_refused(three_tumours, plans, assessment):
+    old = first_version(plans[0]) | {"assessment": assessment}
+    with pytest.raises(CorruptFileError, match="assessment"):
+        plan_from_json(json.dumps(old), three_tumours)
+
+
+def test_a_first_version_belongs_to_its_labels_too(three_tumours, plans):
+    array = three_tumours.array.copy()
+    array[0, 0, 0] = 1
+    with pytest.raises(ScanMismatchError, match="one label map"):
+        plan_from_json(json.dumps(first_version(plans[0])), three_tumours.with_array(array))
+
+
 def test_text_that_is_no_json_is_refused(three_tumours, plans):
     for text in (plan_to_json(plans[0])[:-40], "", "[]"):
         with pytest.raises(CorruptFileError, match="plan"):
