@@ -171,7 +171,7 @@ def realism(reals: list[Real], made: dict[str, list[Image]]) -> dict[str, dict[s
                 for key, values in _against_real(reals, images).items()
             },
         }
-    half = len(real_features) // 2
+    half = len(patches(reals[0].image))
     rows["real against real (the two scans)"] = {
         "feature_distance": round(feature_distance(real_features[:half], real_features[half:]), 4)
     }
