@@ -68,8 +68,8 @@ def choose_couinaud(
 ) -> CouinaudChoice:
     """Choose by what each of the two rests on.
 
-    The network is asked first, since it agrees better with experts (see `docs/couinaud.json`). It
-    judges by the shape of the whole liver, so that the vessels are better founded where a part of
+    The network is asked first, since its worst segment agrees better with experts than the worst
+    one by vessels (see `docs/couinaud.json`). It judges by the shape of the whole liver, so that the vessels are better founded where a part of
     the liver is missing or the network is unsure, and all branches and planes are there.
 
     Parameters
@@ -143,6 +143,6 @@ def _why_learned(against_shape: str, against_vessels: str) -> str:
         )
     second = f", and {against_vessels}" if against_vessels else ""
     return (
-        "The network was chosen: the liver is whole, it is sure of every segment, and it agrees "
-        f"better with experts than portal branches and hepatic veins alone{second}."
+        "The network was chosen: the liver is whole, and it is sure of every segment, with "
+        f"the planes of the vessels shown to it where there are any{second}."
     )

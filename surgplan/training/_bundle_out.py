@@ -36,10 +36,7 @@ def write_bundle(settings: TrainingSettings, state: RunState, folder: Path) -> N
     """Weights (the running average), metadata, MONAI config and model card, in this order."""
     for part in (WEIGHTS.parent, METADATA.parent, Path("docs")):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    with atomic_file(folder / WEIGHTS) as path:
-        halved = copy.deepcopy(state.averaged).cpu().half()  # half the download, same labels
-        save_model(halved, str(path), metadata={"notice": NOT_A_MEDICAL_DEVICE})
-    sha256 = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+    sha256 = write_weights(state.averaged, folder / WEIGHTS)
     write_json(_metadata(settings, sha256), folder / METADATA)
     write_json(_inference(settings), folder / METADATA.parent / "inference.json")
     parameters = sum(p.numel() for p in state.averaged.parameters())
@@ -49,6 +46,14 @@ def write_bundle(settings: TrainingSettings, state: RunState, folder: Path) -> N
     ):
         with atomic_file(folder / path_in) as path:
             path.write_text(text)
+
+
+def write_weights(network: torch.nn.Module, path: Path) -> str:
+    """Store weights at half precision, which changes next to no label; their sha256."""
+    halved = copy.deepcopy(network).cpu().half()
+    with atomic_file(path) as temporary:
+        save_model(halved, str(temporary), metadata={"notice": NOT_A_MEDICAL_DEVICE})
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _metadata(settings: TrainingSettings, sha256: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,11 @@ from typing import Any
 import monai
 import numpy as np
 import torch
-from safetensors.torch import save_model
 
 from surgplan import NOT_A_MEDICAL_DEVICE, __version__
 from surgplan.io import atomic_file, write_json
 from surgplan.segmentation import COUINAUD_CHANNELS, METADATA, WEIGHTS
-from surgplan.training._bundle_out import LICENCE
+from surgplan.training._bundle_out import LICENCE, write_weights
 from surgplan.training._checkpoint import RunState
 from surgplan.training._couinaud_settings import CouinaudSettings
 from surgplan.volume import COUINAUD
@@ -25,9 +23,7 @@ def write_couinaud_bundle(settings: CouinaudSettings, state: RunState, folder: P
     """Weights (the running average), metadata, MONAI config and model card, in this order."""
     for part in (WEIGHTS.parent, METADATA.parent, Path("docs")):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    with atomic_file(folder / WEIGHTS) as path:
-        save_model(state.averaged.cpu(), str(path), metadata={"notice": NOT_A_MEDICAL_DEVICE})
-    sha256 = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+    sha256 = write_weights(state.averaged, folder / WEIGHTS)
     write_json(_metadata(settings, sha256), folder / METADATA)
     write_json(_inference(settings), folder / METADATA.parent / "inference.json")
     for name, text in (
