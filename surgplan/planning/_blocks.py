@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from surgplan.planning._boundary import Points
+from surgplan.planning._clusters import Clusters
 from surgplan.volume import (
     BILIARY,
     HEPATIC_VEINS,
@@ -27,6 +29,7 @@ PARENCHYMA, TUMOUR, FIRST_STRUCTURE, OUTSIDE, TISSUES = 1, 2, 3, 8, 16
 """Tissue numbers: structures follow `FIRST_STRUCTURE`; `OUTSIDE` is added outside the liver."""
 
 _BLOCK_MM = 6.0
+_CLUSTER_MM = 24.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,6 +59,11 @@ class Blocks:
     offsets: npt.NDArray[np.int64]
     centre_mm: Points
     radius_mm: float
+
+    @cached_property
+    def clusters(self) -> Clusters:
+        """The middles in clusters."""
+        return Clusters.of(self.centre_mm, _CLUSTER_MM)
 
 
 def block_box(label_map: LabelMap, liver: npt.NDArray[np.bool_]) -> tuple[slice, slice, slice]:

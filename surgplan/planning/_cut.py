@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from surgplan.planning._blocks import OUTSIDE, TISSUES, Blocks
 from surgplan.planning._boundary import Points
+from surgplan.planning._clusters import SLACK_MM, Look
 from surgplan.planning._resection import Resection
 from surgplan.planning._smooth_blocks import SmoothBlocks
 
-_SLACK_MM = 1.0
 _FINE_MM = 1.25
 _STEP = 0.25
 _LEAST_SLOPE = 1e-4
@@ -120,8 +120,9 @@ def cut_liver(blocks: Blocks, resection: Resection) -> Cut:
     belongs to nobody. Within a block the distance is interpolated where it is smooth, see
     `SmoothBlocks`.
     """
-    distance = resection.distance_mm(blocks.centre_mm)
-    away = np.abs(distance) > blocks.radius_mm + _SLACK_MM
+    reach = blocks.radius_mm + SLACK_MM
+    distance = Look(blocks.clusters, resection).within(reach)
+    away = np.abs(distance) > reach
     resected = blocks.counts[away & (distance < 0)].sum(axis=0).astype(np.float64)
     total = blocks.counts.sum(axis=0).astype(np.float64)
     near = np.flatnonzero(~away)

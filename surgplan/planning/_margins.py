@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 
 from surgplan.planning._blocks import FIRST_STRUCTURE, OUTSIDE, STRUCTURES
 from surgplan.planning._boundary import Points
+from surgplan.planning._clusters import SLACK_MM, Look
 from surgplan.planning._cut import Patches
 from surgplan.planning._prepare import Structure
 from surgplan.planning._resection import Resection, Vector
@@ -27,7 +28,6 @@ CONTINUED_MM = 5.0
 
 _TOLERANCE_MM = 0.1
 _NEAREST = 20
-_SLACK_MM = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,38 +120,40 @@ class Sheet:
         result[found] = np.where(aside <= self.patches.size_mm, height, straight[found])
         return result
 
-    def nearest_of(
-        self, points_mm: Points, signed_mm: npt.NDArray[np.float64]
-    ) -> tuple[float, int]:
+    def nearest_of(self, look: Look) -> tuple[float, int]:
         """Smallest distance of many points, and which point has it.
 
         The resection's own distances say where to look: the cut in the liver is no nearer.
         """
-        away = np.abs(signed_mm)
+        away = np.abs(look.within(look.least_mm))
         first = np.argpartition(away, min(_NEAREST, len(away) - 1))[:_NEAREST]
-        bound = float(self.distance_mm(points_mm[first]).min())
-        ask = np.flatnonzero(away <= bound + _SLACK_MM)
-        distance = self.distance_mm(points_mm[ask], at_most_mm=bound + 1e-6)
+        near = look.points_mm[first[np.isfinite(away[first])]]
+        bound = float(self.distance_mm(near).min())
+        away = np.abs(look.within(bound + SLACK_MM))
+        ask = np.flatnonzero(away <= bound + SLACK_MM)
+        distance = self.distance_mm(look.points_mm[ask], at_most_mm=bound + 1e-6)
         best = int(np.argmin(distance))
         return float(distance[best]), int(ask[best])
 
 
 def tumour_margin(shape: TumourShape, resection: Resection, sheet: Sheet | None) -> TumourMargin:
     """Margin, side and areas of one tumour."""
-    points = shape.boundary.points_mm
-    signed = resection.distance_mm(points)
+    look = Look(shape.clusters, resection)
+    signed = look.within(0.0)
     resected = bool((signed <= 0).all())
     if not resected and (signed < 0).any():
         side: Side = "cut through"
-        at = int(np.argmax(signed))
-        margin = -float(signed[at])
+        highest, at = look.highest()
+        margin = -highest
     else:
         side = "resected" if resected else "left behind"
-        at = int(np.argmin(np.abs(signed)))
-        margin = float(np.abs(signed[at]))
-        if sheet is not None:
-            margin, at = sheet.nearest_of(points, signed)
-    x, y, z = (float(v) for v in points[at])
+        if sheet is None:
+            away = np.abs(look.within(look.least_mm))
+            at = int(np.argmin(away))
+            margin = float(away[at])
+        else:
+            margin, at = sheet.nearest_of(look)
+    x, y, z = (float(v) for v in look.points_mm[at])
     return TumourMargin(
         tumour=shape.tumour.id,
         name=f"tumour {shape.tumour.id}",
@@ -193,8 +195,7 @@ def structure_distance(
     area = float(patches.area_mm2[patches.tissue == number].sum() + beyond.area_mm2[met].sum())
     distance = 0.0
     if area == 0:
-        signed = resection.distance_mm(structure.points_mm)
-        distance, _ = sheet.nearest_of(structure.points_mm, signed)
+        distance, _ = sheet.nearest_of(Look(structure.clusters, resection))
     return StructureDistance(
         name=name, code=code, distance_mm=distance, crossed=area > 0, crossed_area_mm2=area
     )

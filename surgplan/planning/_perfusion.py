@@ -14,9 +14,11 @@ from scipy.spatial import cKDTree
 from surgplan.errors import NothingToDoError
 from surgplan.planning._blocks import OUTSIDE, TUMOUR, Blocks
 from surgplan.planning._boundary import Points
+from surgplan.planning._clusters import sides
 from surgplan.planning._corridor import in_liver
 from surgplan.planning._extract import vessel_tree
-from surgplan.planning._resection import Resection, takes
+from surgplan.planning._nearest import nearest_of_voxels
+from surgplan.planning._resection import Resection
 from surgplan.planning._tree_nodes import Mask, TreeNodes
 from surgplan.planning._vessel_tree import VesselSystem, VesselTree
 from surgplan.volume import HEPATIC_VEINS, PORTAL_VEIN, Segment
@@ -59,7 +61,7 @@ class Perfusion:
     def of(cls, tree: VesselTree, prepared: PreparedLiver) -> Perfusion:
         """Lay a tree out in a liver."""
         nodes = TreeNodes.of(tree)
-        node_of = _nearest(nodes, prepared.blocks)
+        node_of = nearest_of_voxels(nodes.points_mm, prepared.blocks)
         count = np.bincount(node_of[node_of >= 0], minlength=len(nodes.end))
         own_ml = count * prepared.blocks.geometry.voxel_volume_mm3 / 1000
         return cls(
@@ -81,8 +83,8 @@ class Perfusion:
         Resected is what lies in the liver and on the resected side; vessels outside the liver
         stay.
         """
-        inside = np.flatnonzero(self.inside)
-        return self.nodes.behind(inside[takes(resection, self.nodes.points_mm[inside])])
+        resected = self.inside & sides(self.nodes.clusters, resection)
+        return self.nodes.behind(np.flatnonzero(resected))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -178,12 +180,3 @@ def _vessel(prepared: PreparedLiver, system: VesselSystem) -> str:
         return f"{segment.name} among the trees"
     there = prepared.label_map.mask(segment).any()
     return f"course of the {segment.name}" if there else f"{segment.name} in the labels"
-
-
-def _nearest(nodes: TreeNodes, blocks: Blocks) -> npt.NDArray[np.int32]:
-    node_of = np.full(blocks.tissue.shape, -1, dtype=np.int32)
-    inside = (blocks.tissue > 0) & (blocks.tissue < OUTSIDE)
-    row, column = np.nonzero(inside)
-    index = (blocks.first[row] + blocks.offsets[column]).astype(np.float64)
-    node_of[inside] = cKDTree(nodes.points_mm).query(blocks.geometry.to_lps(index))[1]
-    return node_of

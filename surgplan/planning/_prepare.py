@@ -12,8 +12,9 @@ from scipy import ndimage
 from surgplan.errors import NothingToDoError
 from surgplan.planning._blocks import STRUCTURES, Blocks, block_box, blocks_of
 from surgplan.planning._boundary import Points
+from surgplan.planning._clusters import Clusters
 from surgplan.planning._perfusion import Perfusions, perfusions_of
-from surgplan.planning._tumours import TumourShape, tumour_shapes
+from surgplan.planning._tumours import CLUSTER_MM, TumourShape, tumour_shapes
 from surgplan.planning._vessel_tree import VesselTree
 from surgplan.volume import (
     LabelMap,
@@ -30,6 +31,11 @@ class Structure:
 
     segment: Segment
     points_mm: Points
+
+    @cached_property
+    def clusters(self) -> Clusters:
+        """The points in clusters."""
+        return Clusters.of(self.points_mm, CLUSTER_MM)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -71,8 +71,8 @@ def skeleton_of(mask: Mask, geometry: Geometry, *, gap_mm: float) -> Skeleton:
     the mask touch.
     """
     cubes, grid = _cubes(mask, geometry)
-    index = np.argwhere(thinned(cubes))
     step = grid.spacing_mm[0]
+    index = np.argwhere(thinned(cubes, step))
     points = grid.to_lps(index)
     radius = _wall_distance(cubes, index, step)
     pairs = _touching(index)

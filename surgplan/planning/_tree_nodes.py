@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from surgplan.planning._boundary import Points
+from surgplan.planning._clusters import Clusters
 from surgplan.planning._territories import SAMPLE_MM
 from surgplan.planning._vessel_tree import VesselTree
 
 Mask = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.int64]
+
+_CLUSTER_MM = 8.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,6 +42,11 @@ class TreeNodes:
     branch: Places
     above: Places
     end: Places
+
+    @cached_property
+    def clusters(self) -> Clusters:
+        """The points in clusters."""
+        return Clusters.of(self.points_mm, _CLUSTER_MM)
 
     @classmethod
     def of(cls, tree: VesselTree) -> TreeNodes:

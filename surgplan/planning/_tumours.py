@@ -12,7 +12,11 @@ from scipy.spatial import ConvexHull, cKDTree
 from scipy.spatial.distance import pdist
 
 from surgplan.planning._boundary import Boundary, Points, boundary_of
+from surgplan.planning._clusters import Clusters
 from surgplan.volume import LIVER_TUMOUR, LabelMap, box_of
+
+CLUSTER_MM = 6.0
+"""Edge of the clusters of points on tumours and structures."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +48,11 @@ class TumourShape:
     tumour: Tumour
     boundary: Boundary
     voxels_mm: Points
+
+    @cached_property
+    def clusters(self) -> Clusters:
+        """The boundary's points in clusters."""
+        return Clusters.of(self.boundary.points_mm, CLUSTER_MM)
 
     @cached_property
     def tree(self) -> cKDTree:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from surgplan.planning._boundary import Points
+from surgplan.planning._clusters import sides
 from surgplan.planning._corridor import in_liver
 from surgplan.planning._perfusion import Perfusion
 from surgplan.planning._prepare import PreparedLiver
@@ -23,7 +24,8 @@ DividedAt = Literal["cut", "liver surface"]
 LEAST_DIAMETER_MM = 2.0
 """Vessels from this diameter on are named to people."""
 
-_HOMING_STEPS = 8
+_HOMING_ROUNDS = 2
+_HOMING_PARTS = 16
 _STEP_MM = 0.2
 
 Values = npt.NDArray[np.float64]
@@ -99,17 +101,18 @@ def _of_tree(
     prepared: PreparedLiver, perfusion: Perfusion, resection: Resection
 ) -> Iterator[VesselCut]:
     nodes = perfusion.nodes
-    distance = resection.distance_mm(nodes.points_mm)
+    resected = sides(nodes.clusters, resection)
     child = np.flatnonzero(nodes.above >= 0)
     parent = nodes.above[child]
-    changes = (distance[child] < 0) != (distance[parent] < 0)
+    changes = resected[child] != resected[parent]
     changes &= perfusion.inside[child] | perfusion.inside[parent]
     child, parent = child[changes], parent[changes]
-    points = _crossings(resection, nodes.points_mm[parent], nodes.points_mm[child])
+    ends = nodes.points_mm[parent], nodes.points_mm[child]
+    points = _crossings(resection, *ends, begins=resected[parent])
     inside = in_liver(prepared, points)
     kept = _one_each(perfusion, child[inside])
     place, point = child[inside][kept], points[inside][kept]
-    entries = _entries(perfusion, distance)
+    entries = _entries(perfusion, resected)
     at = ["cut"] * len(place) + ["liver surface"] * len(entries)
     place = np.concatenate([place, entries])
     point = np.concatenate([point, nodes.points_mm[entries]])
@@ -130,18 +133,20 @@ def _of_tree(
         )
 
 
-def _crossings(resection: Resection, start: Points, stop: Points) -> Points:
-    """Where the cut meets straight pieces that begin on one side and end on the other, by halving.
+def _crossings(resection: Resection, start: Points, stop: Points, *, begins: Mask) -> Points:
+    """Where the cut meets straight pieces that begin on one side and end on the other.
 
-    A piece is half a millimetre, or a gap in the vessel.
+    A piece is half a millimetre, or a gap in the vessel; it is divided in sixteen again and again.
     """
-    begins = resection.distance_mm(start) < 0
-    low, high = np.zeros(len(start)), np.ones(len(start))
-    for _ in range(_HOMING_STEPS):
-        middle = (low + high) / 2
-        same = (resection.distance_mm(start + middle[:, None] * (stop - start)) < 0) == begins
-        low, high = np.where(same, middle, low), np.where(same, high, middle)
-    return start + ((low + high) / 2)[:, None] * (stop - start)
+    low, width = np.zeros(len(start)), 1.0
+    for _ in range(_HOMING_ROUNDS):
+        width /= _HOMING_PARTS
+        share = low[:, None] + width * np.arange(1, _HOMING_PARTS)
+        points = start[:, None] + share[..., None] * (stop - start)[:, None]
+        resected = (resection.distance_mm(points.reshape(-1, 3)) < 0).reshape(share.shape)
+        same = np.logical_and.accumulate(resected == begins[:, None], axis=1)
+        low = low + width * same.sum(axis=1)
+    return start + (low + width / 2)[:, None] * (stop - start)
 
 
 def _one_each(perfusion: Perfusion, place: Places) -> Places:
@@ -158,14 +163,14 @@ def _one_each(perfusion: Perfusion, place: Places) -> Places:
     return np.array(kept, dtype=np.int64)
 
 
-def _entries(perfusion: Perfusion, distance: Values) -> Places:
+def _entries(perfusion: Perfusion, resected: Mask) -> Places:
     """First resected nodes of vessels that come from outside the liver without crossing the cut."""
     nodes = perfusion.nodes
-    taken = perfusion.inside & (distance < 0)
+    taken = perfusion.inside & resected
     lost: Mask = nodes.behind(np.flatnonzero(taken))
     root = nodes.above < 0
     above = np.where(root, 0, nodes.above)
-    from_outside = root | (~lost[above] & ~perfusion.inside[above] & (distance[above] < 0))
+    from_outside = root | (~lost[above] & ~perfusion.inside[above] & resected[above])
     entries: Places = np.flatnonzero(taken & from_outside)
     return entries
 
@@ -186,11 +191,9 @@ def _courses(perfusion: Perfusion, place: Places) -> Points:
 
 def _angles(resection: Resection, points: Points, courses: Points) -> Values:
     """Degrees between courses and the normal of the cut, 0..90."""
-    steps = _STEP_MM * np.eye(3)
-    normal = np.stack(
-        [resection.distance_mm(points + s) - resection.distance_mm(points - s) for s in steps],
-        axis=1,
-    )
+    steps = _STEP_MM * np.concatenate([np.eye(3), -np.eye(3)])
+    around = resection.distance_mm((points[:, None] + steps).reshape(-1, 3)).reshape(-1, 6)
+    normal = around[:, :3] - around[:, 3:]
     along = np.abs((normal * courses).sum(axis=1))
     size = np.linalg.norm(normal, axis=1) * np.linalg.norm(courses, axis=1)
     angles: Values = np.degrees(np.arccos(np.clip(along / np.maximum(size, 1e-12), 0.0, 1.0)))

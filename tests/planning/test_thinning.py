@@ -23,7 +23,7 @@ def test_a_tube_keeps_its_length_however_many_voxels_it_is_wide(axis, centre, ra
     shape = [31, 31, 31]
     shape[axis] = 40
     mask = tube(shape, axis, centre, radius, (0, 40))
-    lines = np.argwhere(thinned(ndimage.distance_transform_edt(mask).astype(np.float32)))
+    lines = np.argwhere(thinned(ndimage.distance_transform_edt(mask).astype(np.float32), 1.0))
     assert np.ptp(lines[:, axis]) >= 39 - 2 * (radius + 1)
     across = [a for a in range(3) if a != axis]
     assert np.abs(lines[:, across] - centre).max() <= 1
@@ -34,7 +34,9 @@ def test_no_arm_of_a_fork_is_eaten_up(centre):
     shape = (60, 41, 50)
     trunk = tube(shape, 0, centre, 3, (5, 55))
     arm = tube(shape, 2, (30.5, centre[0]), 2, (20, 48))
-    lines = np.argwhere(thinned(ndimage.distance_transform_edt(trunk | arm).astype(np.float32)))
+    lines = np.argwhere(
+        thinned(ndimage.distance_transform_edt(trunk | arm).astype(np.float32), 1.0)
+    )
     assert lines[:, 0].min() <= 10
     assert lines[:, 0].max() >= 49
     assert lines[:, 2].max() >= 44

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from surgplan.io import read_volume
 from surgplan.planning import (
     Instrument,
     WedgeResection,
@@ -20,14 +21,18 @@ from surgplan.planning import (
     vessels_cut,
 )
 from surgplan.volume import (
+    ARTERIES,
     BONE,
     HEPATIC_VEINS,
+    LEFT_KIDNEY,
     LIVER,
     LIVER_CYST,
     LIVER_TUMOUR,
+    LUNGS,
     PORTAL_VEIN,
+    RIGHT_KIDNEY,
+    SPLEEN,
     Geometry,
-    Volume,
     box_of,
     crop,
     label_map_from_masks,
@@ -43,15 +48,28 @@ pytestmark = [
 
 NUMBERS = {
     "ircadb-01": {
+        BONE: (2,),
+        LUNGS: (3, 4),
         LIVER: (5,),
+        LEFT_KIDNEY: (6,),
+        RIGHT_KIDNEY: (7,),
+        SPLEEN: (8,),
+        ARTERIES: (9,),
         PORTAL_VEIN: (10,),
         HEPATIC_VEINS: (11,),
         LIVER_CYST: (12,),
         LIVER_TUMOUR: (13, 14, 15, 16, 17, 18, 19),
     },
-    "ircadb-17": {LIVER: (3,), PORTAL_VEIN: (5,), HEPATIC_VEINS: (6,), LIVER_TUMOUR: (7, 8)},
+    "ircadb-17": {
+        BONE: (2,),
+        LIVER: (3,),
+        ARTERIES: (4,),
+        PORTAL_VEIN: (5,),
+        HEPATIC_VEINS: (6,),
+        LIVER_TUMOUR: (7, 8),
+    },
 }
-BONE_HU = 250
+SCANS = {"ircadb-01": "ct.nii.gz", "ircadb-17": "dicom"}
 
 
 @pytest.fixture(scope="module", params=sorted(NUMBERS))
@@ -63,11 +81,9 @@ def case(request):
     geometry = Geometry.from_spacing(
         shape=numbers.shape, spacing_mm=(z, y, x), origin_mm=image.GetOrigin()
     )
-    hounsfield = sitk.GetArrayFromImage(sitk.ReadImage(str(folder / "ct.nii.gz")))
-    scan = Volume(array=hounsfield.astype(np.int16), geometry=geometry, modality="CT")
+    scan = read_volume(folder / SCANS[request.param])
+    assert scan.geometry.matches(geometry)
     masks = [(s, np.isin(numbers, own)) for s, own in NUMBERS[request.param].items()]
-    labelled = np.any([mask for _, mask in masks], axis=0)
-    masks.append((BONE, (hounsfield > BONE_HU) & ~labelled))
     label_map = label_map_from_masks(masks, geometry)
     return request.param, label_map, body_mask(scan)
 

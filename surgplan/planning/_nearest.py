@@ -1,0 +1,63 @@
+"""The nearest of many points for every voxel of the liver."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial import cKDTree
+
+from surgplan.planning._blocks import OUTSIDE, Blocks
+from surgplan.planning._boundary import Points
+
+_ROUNDING_MM = 1e-6
+
+
+def nearest_of_voxels(points_mm: Points, blocks: Blocks) -> npt.NDArray[np.int32]:
+    """Which of some points ``(n, 3)`` LPS is nearest to each voxel of the liver.
+
+    Returns
+    -------
+    nearest
+        ``(blocks, voxels per block)``, -1 outside the liver; in the order of `Blocks`.
+
+    Notes
+    -----
+    Points are first left out by what is certain about a block as a whole: those that are farther
+    from its box than another one is from all of the box. Only the few others are compared.
+    """
+    nearest = np.full(blocks.tissue.shape, -1, dtype=np.int32)
+    inside = (blocks.tissue > 0) & (blocks.tissue < OUTSIDE)
+    rows = np.flatnonzero(inside.any(axis=1))
+    steps = blocks.geometry.affine[:3, :3]
+    offsets = (blocks.offsets - blocks.offsets.max(axis=0) / 2) @ steps.T
+    terms = np.column_stack([-2 * offsets, np.ones(len(offsets))])
+    chosen, stops = _candidates(points_mm, blocks.centre_mm[rows], np.abs(offsets).max(axis=0))
+    start = 0
+    for row, stop in zip(rows.tolist(), stops.tolist(), strict=True):
+        few = chosen[start:stop]
+        away = points_mm[few] - blocks.centre_mm[row]
+        size = np.einsum("ij,ij->i", away, away)
+        # |offset - away|^2, less |offset|^2, which is the same for all of them
+        nearest[row] = few[(terms @ np.vstack([away.T, size])).argmin(axis=1)]
+        start = stop
+    nearest[~inside] = -1
+    return nearest
+
+
+def _candidates(
+    points_mm: Points, middle_mm: Points, half_mm: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Points that may be nearest somewhere in boxes around middles, and where each box's end."""
+    tree = cKDTree(points_mm)
+    reach = tree.query(middle_mm)[0] + 2 * float(np.linalg.norm(half_mm)) + _ROUNDING_MM
+    found = tree.query_ball_point(middle_mm, reach, return_sorted=True)
+    count = np.array([len(f) for f in found], dtype=np.int64)
+    point = np.concatenate([np.zeros(0, dtype=np.int64), *found])
+    box = np.repeat(np.arange(len(found)), count)
+    away = np.abs(points_mm[point] - middle_mm[box])
+    most = ((away + half_mm) ** 2).sum(axis=1)
+    least = (np.maximum(away - half_mm, 0.0) ** 2).sum(axis=1)
+    bound = np.full(len(found), np.inf)
+    np.minimum.at(bound, box, most)
+    kept = least <= bound[box] + _ROUNDING_MM
+    return point[kept], np.cumsum(np.bincount(box[kept], minlength=len(found)))
