@@ -7,6 +7,7 @@ import numpy.typing as npt
 import torch
 from scipy import ndimage
 
+from surgplan.segmentation._plausible import LEAST_TUMOUR_ML, plausible_lesions
 from surgplan.volume import (
     ARTERIES,
     BILIARY,
@@ -26,7 +27,6 @@ from surgplan.volume import (
 _SINGLE = (SPLEEN, RIGHT_KIDNEY, LEFT_KIDNEY, VENA_CAVA, ARTERIES, STOMACH, PANCREAS, BILIARY)
 _IN_LIVER = (LIVER, LIVER_TUMOUR, LIVER_CYST)
 _VESSELS = (PORTAL_VEIN, HEPATIC_VEINS)
-LEAST_TUMOUR_ML = 0.3
 FORBIDDEN = -1e4
 
 
@@ -34,8 +34,9 @@ def forbid_fragments(logits: torch.Tensor, spacing_mm: tuple[float, float, float
     """Scores in which each organ keeps its main piece and the liver keeps its lesions.
 
     The liver with its lesions and vessels is one piece; other organs keep their largest piece and
-    those at least a quarter as large; a tumour has at least `LEAST_TUMOUR_ML`; vessels keep pieces
-    that touch the liver. Elsewhere the structure is forbidden, so that the next likely one stands.
+    those at least a quarter as large; lesions keep what `plausible_lesions` keeps; vessels keep
+    pieces that touch the liver. Elsewhere the structure is forbidden, so that the next likely one
+    stands.
 
     Parameters
     ----------
@@ -45,14 +46,14 @@ def forbid_fragments(logits: torch.Tensor, spacing_mm: tuple[float, float, float
         Millimetres along (slice, row, column).
     """
     labels = logits.argmax(dim=0).numpy()
-    voxel_ml = float(np.prod(spacing_mm)) / 1000
     liver = np.isin(labels, [s.label for s in (*_IN_LIVER, *_VESSELS)])
     main = _largest(liver, share=1.0)
     for segment in _IN_LIVER:
         _forbid(logits, segment.label, (labels == segment.label) & ~main)
     for segment in (LIVER_TUMOUR, LIVER_CYST):
-        mask = labels == segment.label
-        _forbid(logits, segment.label, mask & ~_at_least(mask, LEAST_TUMOUR_ML / voxel_ml))
+        mask = (labels == segment.label) & main
+        kept = plausible_lesions(mask, main & ~mask, spacing_mm)
+        _forbid(logits, segment.label, mask & ~kept)
     for segment in _VESSELS:
         _forbid(logits, segment.label, (labels == segment.label) & ~main)
     for segment in _SINGLE:

@@ -48,9 +48,7 @@ def conformal_bound(scores: Sequence[float], coverage: float = COVERAGE) -> floa
     """
     rank = math.ceil(round((len(scores) + 1) * coverage, 9))
     if rank > len(scores):
-        msg = (
-            f"a coverage of {coverage:.0%} needs {math.ceil(round(coverage / (1 - coverage), 9))} cases at "
-            f"least, got {len(scores)}"
-        )
+        least = math.ceil(round(coverage / (1 - coverage), 9))
+        msg = f"a coverage of {coverage:.0%} needs {least} cases at least, got {len(scores)}"
         raise UsageError(msg)
     return sorted(scores)[rank - 1]
