@@ -45,6 +45,7 @@ class Cross:
         self.viewer = viewer
         self.layer: Any = None
         self._views: list[Any] = []
+        self._placed: dict[Any, tuple[Any, Any]] = {}
         self._busy = False
         self._colour = COLOUR
         session.focus_changed.connect(self._show)
@@ -73,19 +74,29 @@ class Cross:
     def leave(self, view: Any) -> None:
         """Leave a view alone from now on."""
         self._views.remove(view)
+        self._placed.pop(view, None)
         view.mouse_drag_callbacks.remove(self._clicked)
         self.left.emit(view)
 
     def _show(self, point_mm: npt.NDArray[np.float64]) -> None:
-        world = to_world(point_mm)
         self._busy = True
         try:
-            self._place_layer(world)
-            for view in self._views:
-                if view.dims.ndisplay == 2:  # all axes: the view may be rolled to another slice
-                    view.dims.point = tuple(float(v) for v in world)
+            self._place_layer(to_world(point_mm))
         finally:
             self._busy = False
+        for view in self._views:
+            self._place(view)
+
+    def _place(self, view: Any) -> None:
+        """Bring a view of slices to the point looked at."""
+        focus = self.session.focus_mm
+        if focus is not None and view.dims.ndisplay == 2:
+            before, self._busy = self._busy, True
+            try:  # all axes: the view may be rolled to another slice
+                view.dims.point = tuple(float(v) for v in to_world(focus))
+            finally:
+                self._busy = before
+        self._placed[view] = (view.dims.range, view.dims.current_step)
 
     def _place_layer(self, world: npt.NDArray[np.float64]) -> None:
         volume = self.session.volume
@@ -117,6 +128,9 @@ class Cross:
         focus = self.session.focus_mm
         if self._busy or focus is None or view.dims.ndisplay != 2 or view not in self._views:
             return
+        ranges, step = self._placed[view]
+        if view.dims.range != ranges or view.dims.current_step == step:
+            return  # nobody scrolled: layers come or go, and napari lays the sliders anew
         world = np.array(to_world(focus))  # its own: a view would move the point itself
         axis = view.dims.order[0]
         world[axis] = view.dims.point[axis]
@@ -124,13 +138,15 @@ class Cross:
 
     def _step_by_slice(self, view: Any) -> None:
         """Sliders step from slice to slice; napari takes the finest layer, a millimetre."""
-        scan = next((x for x in view.layers if role_of(x) == SCAN), None)
-        if scan is None or view not in self._views:
+        if view not in self._views:
             return
-        low, high = scan.extent.world
-        wanted = tuple(zip(low.tolist(), high.tolist(), map(float, scan.scale), strict=True))
-        if not np.allclose(view.dims.range, wanted):
-            view.dims.range = wanted
+        scan = next((x for x in view.layers if role_of(x) == SCAN), None)
+        if scan is not None:
+            low, high = scan.extent.world
+            wanted = tuple(zip(low.tolist(), high.tolist(), map(float, scan.scale), strict=True))
+            if not np.allclose(view.dims.range, wanted):
+                view.dims.range = wanted
+        self._place(view)
 
     def _clicked(self, view: Any, event: Any) -> Iterator[None]:
         """A click without a drag, while nothing is drawn with, looks at what is under it."""

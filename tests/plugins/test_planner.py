@@ -16,6 +16,7 @@ from napari_surgplan._handles import handles_of, moved, pulled
 from napari_surgplan._layers import to_world
 from napari_surgplan._map_picture import picture_of
 from napari_surgplan._margin_bands import BANDS, band_of
+from napari_surgplan._mirror import Mirror
 from napari_surgplan._mouse import CutMouse, Pointer
 from napari_surgplan._newest import Newest
 from napari_surgplan._pick import first_hit
@@ -127,6 +128,30 @@ def test_layers_show_cut_line_handles_and_specimen_in_millimetres(planner, layer
     planner.session.remove_plan("curved")
     assert layers.layer(CUT) is None
     assert layers.layer(HANDLES) is None
+
+
+def test_no_layer_comes_or_goes_while_another_does(planner, layers):
+    viewer, pane = planner.session.viewer, ViewerModel(order=(1, 0, 2))
+    mirror = Mirror(viewer, planner.session.shown.eyes, pane)
+    planner.session.shown.cross.join(pane)
+    under_way, looked = [], []
+    planner.session.focus_changed.connect(looked.append)
+
+    def begun() -> None:
+        assert not under_way  # napari's own list of layers loses count, and is painted blank
+        under_way.append(True)
+
+    for word in ("insert", "remov"):
+        getattr(viewer.layers.events, f"{word}ing").connect(begun)
+        getattr(viewer.layers.events, f"{word}ed").connect(under_way.clear, position="last")
+    planner.session.focus((25.3, 10.1, 4.7))
+    begin(planner, "plane")
+    begin(planner, "curved")
+    planner.session.undo()
+    planner.session.undo()
+    assert layers.layer(CUT) is None
+    assert len(looked) == 1  # and nobody looks elsewhere
+    mirror.close()
 
 
 def test_the_specimen_on_slices_is_what_the_engine_resects(planner, layers):
