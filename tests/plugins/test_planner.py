@@ -134,6 +134,11 @@ def test_no_layer_comes_or_goes_while_another_does(planner, layers):
     viewer, pane = planner.session.viewer, ViewerModel(order=(1, 0, 2))
     mirror = Mirror(viewer, planner.session.shown.eyes, pane)
     planner.session.shown.cross.join(pane)
+
+    def slide() -> None:  # as the sliders of a window do when they are laid anew
+        viewer.dims.set_current_step(0, viewer.dims.current_step[0])
+
+    viewer.dims.events.range.connect(slide)
     under_way, looked = [], []
     planner.session.focus_changed.connect(looked.append)
 
