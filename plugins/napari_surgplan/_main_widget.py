@@ -149,6 +149,7 @@ class MainWidget(QWidget):
         closing = event is not None and event.type() == QEvent.Type.Close
         if closing and watched is not None and watched is self._main:
             watched.removeEventFilter(self)
+            self.status.stop_all()
             self.views.close()
             self.session.close()
         return bool(super().eventFilter(watched, event))

@@ -103,6 +103,11 @@ class StatusBar(QWidget):
             job.cancel()
             self.say(f"{job.title}: cancelled, nothing was changed.")
 
+    def stop_all(self) -> None:
+        """Cancel whatever is going on: the window closes."""
+        for job in tuple(self._jobs):
+            job.cancel()
+
     def _end(self) -> None:
         if self.job is not None:
             self.word = ""

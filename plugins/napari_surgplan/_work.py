@@ -6,13 +6,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from napari.qt.threading import create_worker
 from napari.utils.notifications import show_warning
 from psygnal import EmitLoopError
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_surgplan._follow import Progress
 from surgplan.errors import SurgplanError
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 _log = logging.getLogger(__name__)
+_under_way: set[Job] = set()
+"""Kept alive until their results arrive."""
 
 
 class Cancelled(Exception):
@@ -44,14 +46,27 @@ class Job(QObject):
 
     progressed = Signal(float, str)
     ended = Signal()
+    _settled = Signal(object)
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, arrived: Callable[[Job, tuple[bool, Any]], None]) -> None:
         super().__init__()
         self.title = title
+        self._arrived = arrived
         self.running = True
         self._stop = threading.Event()
         self._begun = time.monotonic()
         self.fraction = 0.0
+        self._settled.connect(self._take, Qt.ConnectionType.QueuedConnection)
+
+    def run(self, work: Callable[[Progress], Any]) -> None:
+        """Do the work; on a thread of its own."""
+        outcome = _outcome(work, self.report)
+        with suppress(RuntimeError):  # the window is gone: nobody waits for the result
+            self._settled.emit(outcome)
+
+    def _take(self, outcome: tuple[bool, Any]) -> None:
+        _under_way.discard(self)
+        self._arrived(self, outcome)
 
     def cancel(self) -> None:
         """Stop: the window is free at once, the engine ends at its next report of progress."""
@@ -109,11 +124,10 @@ def start(
     Job
         To cancel it.
     """
-    job = Job(title)
-    worker = create_worker(partial(_outcome, work, job.report))
-    worker.returned.connect(partial(_arrived, session, job, done))
+    job = Job(title, partial(_arrived, session, done))
+    _under_way.add(job)
     session.job_started.emit(job)
-    worker.start()
+    threading.Thread(target=job.run, args=(work,), daemon=True, name=f"surgplan-{title}").start()
     return job
 
 
@@ -132,7 +146,7 @@ def tell_error(session: Session, error: BaseException) -> None:
 
 
 def _outcome(work: Callable[[Progress], Result], report: Progress) -> tuple[bool, Any]:
-    """Whether it went well, and the result or the error: napari would show a traceback."""
+    """Whether it went well, and the result or the error."""
     try:
         return True, work(report)
     except Exception as e:  # noqa: BLE001 (a thread's last door: told to the user by `_arrived`)
@@ -140,7 +154,7 @@ def _outcome(work: Callable[[Progress], Result], report: Progress) -> tuple[bool
 
 
 def _arrived(
-    session: Session, job: Job, done: Callable[[Any], None], outcome: tuple[bool, Any]
+    session: Session, done: Callable[[Any], None], job: Job, outcome: tuple[bool, Any]
 ) -> None:
     well, value = outcome
     if job.cancelled:
