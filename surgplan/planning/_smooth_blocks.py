@@ -14,7 +14,7 @@ from surgplan.planning._resection import Resection
 TRUSTED_MM = 0.02
 """Blocks in which the interpolation is farther off at a test point are worked out exactly."""
 
-_TESTS = np.array([(1, 1, 1), (-1, 1, -1), (1, -1, -1), (-1, -1, 1)]) / 2
+_TESTS = np.stack(np.meshgrid(*[(-0.5, 0.5)] * 3), axis=-1).reshape(-1, 3)
 
 Values = npt.NDArray[np.float64]
 

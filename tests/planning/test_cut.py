@@ -170,3 +170,19 @@ def test_the_share_of_a_box_below_a_plane_is_that_of_a_fine_raster():
     before, after = share_below(distance - step, slope)[0], share_below(distance + step, slope)[0]
     numeric = (before - after) / (2 * step)
     assert density == pytest.approx(numeric, rel=0.02, abs=0.02 / np.abs(slope).sum(axis=1).min())
+
+
+def test_patches_lie_on_a_cut_with_a_shallow_crease(space):
+    body = space((1.6, 0.8, 0.8), (30, 26, 26), 7).ellipsoid(LIVER, (0, 0, 0), (28, 24, 24))
+    blocks = prepare(body.label_map).blocks
+    rng = np.random.default_rng(0)
+    for _ in range(12):
+        first = rng.normal(size=3)
+        second = first + 0.25 * rng.normal(size=3)
+        planes = [
+            PlaneResection(point_mm=tuple(rng.normal(scale=4, size=3)), normal=tuple(normal))
+            for normal in (first, second)
+        ]
+        bent = UnionResection(parts=tuple(planes))
+        off = bent.distance_mm(cut_liver(blocks, bent).patches.points_mm)
+        assert np.abs(off).max() < 0.12
