@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_surgplan._clamp_mouse import ClampMouse
 from napari_surgplan._film import Picture, write_film
 from napari_surgplan._rehearse_layers import RehearseLayers
 from napari_surgplan._rehearser import STEPS, Clamp, Rehearser
@@ -65,7 +66,21 @@ class RehearseTab(QWidget):
         self._make()
         self._lay_out()
         self._connect()
+        self.mice: dict[Any, ClampMouse] = {}
+        self._join(viewer)
+        if session.shown is not None:
+            session.shown.cross.joined.connect(self._join)
+            session.shown.cross.left.connect(self._leave)
         self._refresh()
+
+    def _join(self, view: Any) -> None:
+        """Let vessels be clicked in another view, too."""
+        self.mice[view] = ClampMouse(self.rehearser, view)
+
+    def _leave(self, view: Any) -> None:
+        mouse = self.mice.pop(view, None)
+        if mouse is not None:
+            mouse.close()
 
     def begin(self) -> None:
         """Put the plan at work on stage."""
@@ -112,7 +127,9 @@ class RehearseTab(QWidget):
         self.vessels = QListWidget()
         self.vessels.setToolTip("Click a vessel to open the liver up to it")
         self.clamps = QListWidget()
-        self.clamps.setToolTip("Tick a branch to close it: what loses its supply turns dark")
+        self.clamps.setToolTip(
+            "Tick a branch, or click a vessel in 3D: what loses its supply turns dark"
+        )
         self.loss = QLabel()
         self.loss.setWordWrap(True)
 
@@ -139,7 +156,7 @@ class RehearseTab(QWidget):
         inner.addWidget(self.next)
         inner.addWidget(QLabel("<b>Vessels in the way of the cut</b>"))
         inner.addWidget(self.vessels, 3)
-        inner.addWidget(QLabel("<b>Clamp</b>"))
+        inner.addWidget(QLabel("<b>Clamp</b>: tick a branch, or click a vessel in 3D"))
         inner.addWidget(self.clamps, 2)
         inner.addWidget(self.loss)
         layout.addWidget(self.player, 1)
@@ -248,6 +265,12 @@ class RehearseTab(QWidget):
             for c in clamps
         ]
         self.loss.setText("; ".join(words) or "Nothing is clamped.")
+        closed = {(c.system, c.branch) for c in clamps}
+        with QSignalBlocker(self.clamps):
+            for item in map(self.clamps.item, range(self.clamps.count())):
+                clamp = item.data(Qt.ItemDataRole.UserRole)
+                ticked = (clamp.system, clamp.branch) in closed
+                item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
 
     def _play(self, *, on: bool) -> None:
         if on and self.rehearser.progress >= 1.0:

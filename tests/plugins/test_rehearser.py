@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 
+from napari_surgplan._clamp_mouse import ClampMouse
 from napari_surgplan._film import write_film
 from napari_surgplan._layers import to_world
 from napari_surgplan._planner import Planner
@@ -14,7 +17,7 @@ from napari_surgplan._rehearser import Rehearser
 from napari_surgplan._session import Session
 from surgplan.errors import NothingToDoError
 from surgplan.planning import Plan, PlaneResection, assess
-from surgplan.volume import LIVER, LIVER_TUMOUR
+from surgplan.volume import LIVER, LIVER_TUMOUR, PORTAL_VEIN
 
 
 @pytest.fixture
@@ -138,6 +141,43 @@ def test_a_new_planner_and_a_rehearsal_share_a_session(rehearser):
     planner = Planner(rehearser.session)
     planner.take_ready(planner.make_ready())
     assert planner.draft.name == "half"
+
+
+@pytest.mark.parametrize("apart_mm", [0.0, 40.0])
+def test_a_vessel_is_clamped_by_a_click_where_it_lies_now(rehearser, apart_mm):
+    rehearser.go_to(1.0 if apart_mm else 0.0)
+    rehearser.move_apart(apart_mm)
+    (portal,) = (s for s in rehearser.session.surfaces if s.segment.label == PORTAL_VEIN.label)
+    corner = int(np.argmin(portal.points[:, 0]))  # on the side of the specimen
+    triangle = portal.triangles[(portal.triangles == corner).any(axis=1)][0]
+    point = rehearser.carried_points(PORTAL_VEIN.label)[triangle].mean(axis=0)
+    away = np.array([0.0, 1.0, 0.0])
+    view = rehearser.session.viewer
+    mouse = ClampMouse(rehearser, view)
+
+    def click(at, *, moved=False) -> None:
+        event = SimpleNamespace(
+            button=1, type="mouse_press", dims_displayed=[0, 1, 2],
+            view_direction=to_world(-away), position=tuple(to_world(at)),
+        )  # fmt: skip
+        steps = mouse.click(view, event)
+        next(steps)
+        if moved:
+            event.type = "mouse_move"
+            next(steps)
+        event.type = "mouse_release"
+        assert next(steps, "over") == "over"
+
+    click(point + 300 * away, moved=True)
+    assert rehearser.clamps == ()  # a turn of the camera
+    click(point + 300 * away)
+    (clamp,) = rehearser.clamps
+    assert clamp.system == "portal"
+    assert rehearser.lost()["portal"].any()
+    click(point + 300 * away)
+    assert rehearser.clamps == ()
+    mouse.close()
+    assert mouse.click not in view.mouse_drag_callbacks
 
 
 def test_a_film_is_as_long_as_its_pictures(tmp_path):
