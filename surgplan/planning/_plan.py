@@ -177,8 +177,8 @@ def _assessment(record: Mapping[str, Any]) -> Assessment:
 def _anew(record: Mapping[str, Any], resection: Resection, label_map: LabelMap) -> Assessment:
     """The questions of an old plan, answered by this version."""
     said = record.get("assessment")
-    whole = isinstance(said, dict)
-    asked = {f.name: said.get(f.name) for f in fields(_Question)} if whole else said
+    names = [f.name for f in fields(_Question)]
+    asked = {name: said.get(name) for name in names} if isinstance(said, dict) else said
     question = from_json(_Question, asked, "assessment")
     return assess(
         label_map,
