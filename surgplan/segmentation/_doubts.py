@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from surgplan.segmentation._settle import LEAST_LESION_CONFIDENCE, UnsureLesion
 from surgplan.volume import (
     HEPATIC_VEINS,
     LIVER,
@@ -37,7 +38,6 @@ LIVER_HU = (-20.0, 200.0)  # from severe steatosis to late portal phase
 LIVER_ML = (500.0, 4500.0)  # with the largest tumours; healthy adults have 0.9 to 2.5 l
 CUT_CM2 = 4.0
 LEAST_CONFIDENCE = 0.75
-LEAST_TUMOUR_CONFIDENCE = 0.6
 LEAST_VESSEL_ML = 4.0
 LEAST_VESSEL_HU = 15.0
 
@@ -63,7 +63,10 @@ class Doubt:
 
 
 def doubts_about(
-    volume: Volume, label_map: LabelMap, confidence: npt.NDArray[np.float32]
+    volume: Volume,
+    label_map: LabelMap,
+    confidence: npt.NDArray[np.float32],
+    unsure: tuple[UnsureLesion, ...] = (),
 ) -> tuple[Doubt, ...]:
     """Everything that speaks against a segmentation, the gravest first.
 
@@ -75,6 +78,8 @@ def doubts_about(
         What a network found in it, on the same grid.
     confidence
         ``(slice, row, column)`` in 0..1, the probability it gives to its choice.
+    unsure
+        Places that may be lesions but are not labelled as such.
     """
     liver = label_map.whole_liver()
     found = [*_units(volume), *_size(label_map, liver)]
@@ -85,6 +90,7 @@ def doubts_about(
             *_unsure(liver, confidence),
             *_vessels(volume, label_map, liver),
             *_tumours(label_map, confidence),
+            *_unlabelled(unsure),
         ]
     return tuple(sorted(found, key=lambda doubt: not doubt.abstain))
 
@@ -205,10 +211,25 @@ def _tumours(label_map: LabelMap, confidence: npt.NDArray[np.float32]) -> Iterat
     means = ndimage.mean(confidence, pieces, numbers)
     voxels = np.bincount(pieces.ravel(), minlength=count + 1)[1:]
     for mean, size in zip(means, voxels, strict=True):
-        if mean < LEAST_TUMOUR_CONFIDENCE:
+        if mean < LEAST_LESION_CONFIDENCE:
             volume_ml = float(size) * label_map.geometry.voxel_volume_mm3 / 1000
             yield Doubt(
                 kind="tumour unsure",
                 sentence=f"A tumour of {volume_ml:.1f} ml was found with a mean confidence of "
                 f"{mean:.2f} only: it may be none.",
             )
+
+
+def _unlabelled(unsure: tuple[UnsureLesion, ...]) -> Iterator[Doubt]:
+    if not unsure:
+        return
+    largest = unsure[0]
+    x, y, z = largest.centre_mm
+    many = f"{len(unsure)} places look" if len(unsure) > 1 else "One place looks"
+    yield Doubt(
+        kind="tumour unsure",
+        sentence=f"{many} like a lesion, but not surely (mean confidence below "
+        f"{LEAST_LESION_CONFIDENCE:g}), and count as parenchyma; the largest has "
+        f"{largest.volume_ml:.1f} ml and lies at x {x:.0f}, y {y:.0f}, z {z:.0f} mm (LPS). Look "
+        "there.",
+    )

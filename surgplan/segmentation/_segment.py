@@ -26,6 +26,7 @@ from surgplan.segmentation._probe import fastest, timings_for
 from surgplan.segmentation._refine import FirstLook, refine
 from surgplan.segmentation._resample import resample_in_slabs
 from surgplan.segmentation._segment_adopted import AdoptedRun, segment_adopted
+from surgplan.segmentation._settle import UnsureLesion, settle_lesions
 from surgplan.segmentation._turn import seen_as
 from surgplan.segmentation._window import finished_planes, sliding_logits, window_count
 from surgplan.volume import ANATOMY, Geometry, LabelMap, Volume, reorient
@@ -139,12 +140,13 @@ def segment(volume: Volume, *, settings: SegmentSettings | None = None) -> Segme
         else:
             _as_windows_pass(straight, grid, info, settings, (labels, confidence))
     without_specks(labels, straight.geometry.voxel_volume_mm3 / 1000)
+    unsure = settle_lesions(labels, confidence, straight.geometry)
     settings.report(1.0, "segmented")
     sure.flags.writeable = False
     label_map = LabelMap(array=found, geometry=volume.geometry, segments=ANATOMY)
     provenance = _provenance(info, second if keeps_scores else None, settings)
     provenance["reliability"] = {name: asdict(r) for name, r in info.reliability.items()}
-    return _doubted(volume, label_map, sure, provenance)
+    return _doubted(volume, label_map, sure, provenance, unsure)
 
 
 def _doubted(
@@ -152,8 +154,9 @@ def _doubted(
     label_map: LabelMap,
     sure: npt.NDArray[np.float32],
     provenance: dict[str, Any],
+    unsure: tuple[UnsureLesion, ...] = (),
 ) -> Segmentation:
-    doubts = doubts_about(volume, label_map, sure)
+    doubts = doubts_about(volume, label_map, sure, unsure)
     return Segmentation(
         label_map=label_map,
         confidence=sure,

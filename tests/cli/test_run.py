@@ -88,7 +88,7 @@ def test_a_second_run_does_nothing_again(surgplan_cli, inputs, case, body) -> No
 def test_only_what_depends_on_a_changed_wish_is_done_again(surgplan_cli, inputs, case) -> None:
     told = surgplan_cli(*_words(inputs, case), "--margin-mm", "5")
     assert told.code == 0, told.err
-    kept = dict.fromkeys(("image", "labels", "surfaces"), "kept")
+    kept = dict.fromkeys(("image", "labels", "surfaces", "couinaud"), "kept")
     assert told.answer["stages"] == {**kept, "plans": "done", "report": "done"}
     assert 5 <= told.answer["plans"][0]["smallest_margin_mm"] < 10
     assert json.loads((case / "report.json").read_text())["plans"]
@@ -111,7 +111,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     assert not (case / "report.html").exists()
     told = surgplan_cli(*_words(inputs, case))
     assert told.code == 0, told.err
-    kept = dict.fromkeys(("image", "labels", "surfaces"), "kept")
+    kept = dict.fromkeys(("image", "labels", "surfaces", "couinaud"), "kept")
     assert told.answer["stages"] == {**kept, "plans": "done", "report": "done"}
     assert [p.name for p in case.iterdir() if p.name.startswith(".")] == []
 

@@ -1,0 +1,72 @@
+"""Lesions that a network is not sure of are not labelled, but told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from surgplan.volume import LIVER, LIVER_CYST, LIVER_TUMOUR, Geometry
+
+LEAST_LESION_CONFIDENCE = 0.8
+"""Mean probability from which a lesion is labelled. In the tumour-free liver that the shipped
+network was trained on, what it called by mistake mostly lay below, its real lesion at 0.9."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnsureLesion:
+    """A place that may be a lesion.
+
+    Attributes
+    ----------
+    volume_ml
+        Its size.
+    centre_mm
+        LPS ``(x, y, z)``.
+    confidence
+        Mean probability that the network gave to a lesion there.
+    """
+
+    volume_ml: float
+    centre_mm: tuple[float, float, float]
+    confidence: float
+
+
+def settle_lesions(
+    labels: npt.NDArray[np.uint8], confidence: npt.NDArray[np.float32], geometry: Geometry
+) -> tuple[UnsureLesion, ...]:
+    """Call lesions parenchyma whose mean confidence is below `LEAST_LESION_CONFIDENCE`.
+
+    There, the confidence becomes what is left of it for any other choice.
+
+    Parameters
+    ----------
+    labels, confidence
+        ``(slice, row, column)`` on the grid; changed in place.
+    geometry
+        Their grid.
+
+    Returns
+    -------
+    tuple of UnsureLesion
+        What was taken back, the largest first.
+    """
+    lesions = np.isin(labels, (LIVER_TUMOUR.label, LIVER_CYST.label))
+    if not lesions.any():
+        return ()
+    pieces, _ = ndimage.label(lesions, structure=np.ones((3, 3, 3)))
+    found = []
+    for number, box in enumerate(ndimage.find_objects(pieces), start=1):
+        piece = pieces[box] == number
+        mean = float(confidence[box][piece].mean())
+        if mean >= LEAST_LESION_CONFIDENCE:
+            continue
+        where = np.argwhere(piece).mean(axis=0) + [s.start for s in box]
+        x, y, z = (float(v) for v in geometry.to_lps(where))
+        size_ml = float(piece.sum()) * geometry.voxel_volume_mm3 / 1000
+        found.append(UnsureLesion(volume_ml=size_ml, centre_mm=(x, y, z), confidence=mean))
+        labels[box][piece] = LIVER.label
+        confidence[box][piece] = 1 - confidence[box][piece]
+    return tuple(sorted(found, key=lambda lesion: -lesion.volume_ml))
