@@ -12,9 +12,9 @@ from napari_surgplan._pick import first_hit
 from napari_surgplan._rehearser import Clamp, Rehearser
 from surgplan.mesh import Surface
 from surgplan.planning import VesselSystem
-from surgplan.volume import HEPATIC_VEINS, PORTAL_VEIN
+from surgplan.volume import HEPATIC_VEINS, PORTAL_VEIN, Code
 
-SYSTEMS: dict[str, VesselSystem] = {PORTAL_VEIN.code: "portal", HEPATIC_VEINS.code: "hepatic"}
+SYSTEMS: dict[Code, VesselSystem] = {PORTAL_VEIN.code: "portal", HEPATIC_VEINS.code: "hepatic"}
 
 
 class ClampMouse:
