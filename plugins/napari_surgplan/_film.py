@@ -51,7 +51,9 @@ def write_film(
 def _write_video(path: Path, frames: Sequence[Picture], per_second: float) -> None:
     even = [f[: f.shape[0] // 2 * 2, : f.shape[1] // 2 * 2] for f in frames]
     try:
-        imageio.imwrite(path, even, plugin="FFMPEG", extension=".mp4", fps=per_second)
+        imageio.imwrite(
+            path, even, plugin="FFMPEG", extension=".mp4", fps=per_second, macro_block_size=2
+        )
     except ImportError as e:
         feature = "a video as MP4 (a GIF needs nothing more)"
         raise MissingExtraError(feature, "film") from e
