@@ -145,7 +145,11 @@ class Cross:
             low, high = scan.extent.world
             wanted = tuple(zip(low.tolist(), high.tolist(), map(float, scan.scale), strict=True))
             if not np.allclose(view.dims.range, wanted):
-                view.dims.range = wanted
+                before, self._busy = self._busy, True
+                try:
+                    view.dims.range = wanted
+                finally:
+                    self._busy = before
         self._place(view)
 
     def _clicked(self, view: Any, event: Any) -> Iterator[None]:

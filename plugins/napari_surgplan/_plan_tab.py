@@ -50,16 +50,17 @@ KINDS: tuple[tuple[str, str, str, str], ...] = (
     ("drawn", "Draw", "Then click points on the liver: the cut runs through them", "Ctrl+5"),
 )
 _CALM_MS = 120
+_TWO_LINES = 50
 _GOOD, _BAD, _WAIT = "#2e7d4f", "#a33a3a", "#5b6472"
 
 
 class _Post(QObject):
-    """Runs functions on the thread of the window."""
+    """Runs functions on the thread of the window, as long as their owner is there."""
 
     posted = QtSignal(object)
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, owner: QObject) -> None:
+        super().__init__(owner)
         self.posted.connect(self._run, Qt.ConnectionType.QueuedConnection)
 
     def _run(self, call: Callable[[], None]) -> None:
@@ -82,7 +83,7 @@ class PlanTab(QWidget):
     def __init__(self, session: Session, viewer: Any) -> None:
         super().__init__()
         self.session = session
-        self._post = _Post()
+        self._post = _Post(self)
         self.planner = Planner(session, here=self._post)
         self.layers = PlanLayers(self.planner, viewer)
         self.clicks = PlanClicks(self.planner)
@@ -146,6 +147,7 @@ class PlanTab(QWidget):
         self.bar = PlanBar(self.session)
         self.verdict = QLabel()
         self.verdict.setWordWrap(True)
+        self.verdict.setMinimumHeight(_TWO_LINES)
         self.why = QLabel()
         self.why.setWordWrap(True)
         self.table = PlanTable()
