@@ -121,6 +121,7 @@ class RehearseTab(QWidget):
         self.film.setToolTip("Keep the whole rehearsal as a GIF or MP4")
         self.next = QLabel()
         self.next.setWordWrap(True)
+        self.next.setMinimumHeight(52)  # two lines; Qt would cut the second off
         self.next.setStyleSheet(
             "background: #3b4252; color: white; padding: 8px; border-radius: 4px"
         )
