@@ -36,12 +36,14 @@ class Judged:
 def front_of(pool: Sequence[Scored], minimum_percent: float) -> list[Scored]:
     """Those of the pool that keep enough liver and that no other one beats, in order.
 
-    Where none keeps enough, those that keep at least half as much as the one that keeps most.
+    Where none keeps enough that works, those that keep enough by volume; where none does that
+    either, those that keep at least half as much as the one that keeps most.
     """
     able = [s for s in pool if s.objectives.cut_area_mm2 > 0]
-    enough = [s for s in able if s.objectives.flr_percent >= minimum_percent]
-    most = max((s.objectives.flr_percent for s in able), default=0.0)
-    left = enough or [s for s in able if s.objectives.flr_percent >= most / 2]
+    works = [s for s in able if s.objectives.flr_percent >= minimum_percent]
+    stays = [s for s in able if s.objectives.left_percent >= minimum_percent]
+    most = max((s.objectives.left_percent for s in able), default=0.0)
+    left = works or stays or [s for s in able if s.objectives.left_percent >= most / 2]
     if not left:
         return []
     return [left[n] for n in non_dominated(np.array([s.objectives.costs for s in left]))]
@@ -71,7 +73,7 @@ def in_order(
         if not any(alike(resected, other) for other in taken):
             kept.append(front[place])
             taken.append(resected)
-    return sorted(kept, key=lambda s: s.objectives.flr_percent < minimum_percent)  # stable
+    return sorted(kept, key=lambda s: s.objectives.left_percent < minimum_percent)  # stable
 
 
 def judged_best(

@@ -69,8 +69,9 @@ def choose_couinaud(
     """Choose by what each of the two rests on.
 
     The network is asked first, since its worst segment agrees better with experts than the worst
-    one by vessels (see `docs/couinaud.json`). It judges by the shape of the whole liver, so that the vessels are better founded where a part of
-    the liver is missing or the network is unsure, and all branches and planes are there.
+    one by vessels (see `docs/couinaud.json`). It judges by the shape of the whole liver, so that
+    the vessels are better founded where a part of the liver is missing or the network is unsure,
+    and all branches and planes are there.
 
     Parameters
     ----------

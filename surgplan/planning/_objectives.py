@@ -25,7 +25,7 @@ Values = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Objectives:
-    """Five numbers by which cuts are weighed against each other.
+    """Five numbers by which cuts are weighed against each other, and one that limits them.
 
     Attributes
     ----------
@@ -42,6 +42,8 @@ class Objectives:
     bend
         1 - length of the mean normal of the cut: 0 flat, 0.5 half a sphere, 1 all around; less is
         better.
+    left_percent
+        Remnant of the measured functional liver by volume, whatever its vessels; not weighed.
     """
 
     margin_mm: float
@@ -49,6 +51,7 @@ class Objectives:
     downstream_ml: float
     cut_area_mm2: float
     bend: float
+    left_percent: float
 
     @property
     def costs(self) -> tuple[float, float, float, float, float]:
@@ -77,6 +80,7 @@ def objectives_of(
         downstream_ml=sum(_behind_ml(p, p.lost(resection)) for p in prepared.perfusions.each()),
         cut_area_mm2=assessment.cut_area_mm2,
         bend=0.0 if isinstance(resection, PlaneResection) else max(1 - float(mean), 0.0),
+        left_percent=assessment.flr_percent,
     )
 
 
@@ -118,21 +122,24 @@ class Scorer:
         samples = self.samples
         distance = resection.distance_mm(samples.coarse)
         resected = distance < 0
-        works = ~resected & ~self.tumour
+        stays = ~resected & ~self.tumour
+        works = stays.copy()
         downstream_ml = 0.0
         for perfusion, nearest in zip(self.perfusions, self.nearest, strict=True):
             lost = perfusion.lost(resection)
             downstream_ml += _behind_ml(perfusion, lost)
             works &= ~lost[nearest]
         area = self._area_mm2(distance)
+        healthy = max(int((~self.tumour).sum()), 1)
         flat = isinstance(resection, PlaneResection)
         bend = 0.0 if flat else 1 - np.linalg.norm(samples.facing_mm2(resected)) / max(area, 1e-9)
         return Objectives(
             margin_mm=min(margin_mm, ENOUGH_MM),
-            flr_percent=100 * float(works.sum()) / max(int((~self.tumour).sum()), 1),
+            flr_percent=100 * float(works.sum()) / healthy,
             downstream_ml=downstream_ml,
             cut_area_mm2=area,
             bend=float(np.clip(bend, 0.0, 1.0)),
+            left_percent=100 * float(stays.sum()) / healthy,
         )
 
     def taken(self, resection: Resection) -> Mask:

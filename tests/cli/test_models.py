@@ -233,4 +233,3 @@ def test_evaluation_needs_no_network_library(surgplan_cli, labels) -> None:
     words = f"from surgplan.cli import main; main(['evaluate', {str(labels)!r}, {str(labels)!r}])"
     code = f"import sys; {words}; raise SystemExit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-

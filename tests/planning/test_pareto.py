@@ -185,13 +185,14 @@ def test_every_one_of_eight_is_verified_and_explained(label_map, eight):
     assert any("has the smallest cut" in reason for reason in reasons)
 
 
-def candidate(flr_percent, area_mm2, margin_mm=5.0):
+def candidate(flr_percent, area_mm2, margin_mm=5.0, left_percent=None):
     objectives = Objectives(
         margin_mm=margin_mm,
         flr_percent=flr_percent,
         downstream_ml=10.0,
         cut_area_mm2=area_mm2,
         bend=0.0,
+        left_percent=flr_percent if left_percent is None else left_percent,
     )
     cut = PlaneResection(point_mm=(0, 0, 0), normal=(1, 0, 0))
     return Scored(name="plane", resection=cut, objectives=objectives)
@@ -205,6 +206,15 @@ def test_the_front_leaves_out_what_leaves_too_little():
     assert front_of(pool, 60.0) == [most]
     assert front_of([little, nothing], 20.0) == [little]
     assert front_of([nothing], 20.0) == []
+
+
+def test_where_no_vessels_can_be_trusted_volume_says_what_stays():
+    large = candidate(0.0, 900.0, left_percent=60.0)
+    small = candidate(0.0, 500.0, left_percent=30.0)
+    tiny = candidate(0.0, 100.0, left_percent=2.0)
+    assert front_of([large, small, tiny], 25.0) == [small]
+    assert front_of([large, small, tiny], 50.0) == [large]
+    assert front_of([small, tiny], 50.0) == [small]
 
 
 def volume(costs, points):
