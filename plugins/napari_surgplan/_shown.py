@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_surgplan._cross import Cross
-from napari_surgplan._eyes import OUTLINE, ROLE, SCAN, STRUCTURES, SURFACE, UNSURE, Eyes
+from napari_surgplan._eyes import CROSS, OUTLINE, ROLE, SCAN, STRUCTURES, SURFACE, UNSURE, Eyes
 from napari_surgplan._layers import (
     LIVER_OPACITY,
     confidence_layer,
@@ -147,7 +147,8 @@ class Shown:
         label_map = self.session.label_map
         layer = self.layer(STRUCTURES)
         if label_map is None:
-            for old in [x for x in self.viewer.layers if x.metadata.get(ROLE, SCAN) != SCAN]:
+            kept = (SCAN, CROSS)
+            for old in [x for x in self.viewer.layers if x.metadata.get(ROLE, SCAN) not in kept]:
                 self.viewer.layers.remove(old)
             self._surfaces.clear()
             return
