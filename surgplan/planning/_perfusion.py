@@ -167,18 +167,11 @@ def perfusions_of(prepared: PreparedLiver) -> Perfusions:
 
 
 def _trees(prepared: PreparedLiver) -> Iterator[VesselTree]:
-    """The trees of the labels; without those that are too small to be one.
-
-    Branches that together are shorter than the liver is wide (the cube root of its volume) do not
-    serve it all: they are fragments, and what they seem to serve would mean nothing.
-    """
-    liver_mm3 = float(prepared.liver.sum()) * prepared.label_map.geometry.voxel_volume_mm3
+    """The trees of the labels; without those that are too small to be one."""
     for system, segment in _SEGMENTS.items():
         if prepared.label_map.mask(segment).any():
             with suppress(NothingToDoError):
-                tree = vessel_tree(prepared.label_map, system)
-                if sum(b.length_mm for b in tree.branches) >= liver_mm3 ** (1 / 3):
-                    yield tree
+                yield vessel_tree(prepared.label_map, system)
 
 
 def _vessel(prepared: PreparedLiver, system: VesselSystem) -> str:
