@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,71 +12,54 @@ from surgplan.cli._options import DeviceOption, need_extra
 from surgplan.cli._outcome import Outcome
 from surgplan.cli._terminal import terminal
 
+Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="Settings, TOML.")]
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="FOLDER", help="Of the sources; else that of the config."),
+]
+RunOption = Annotated[
+    Path | None,
+    typer.Option("--run", metavar="FOLDER", help="For checkpoints and the bundle; else runs/NAME."),
+]
+
 
 def segmentation(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="Settings, TOML.")],
-    data: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Of the sources; else that of the config."),
-    ] = None,
-    run: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="For checkpoints and the bundle; else runs/NAME."),
-    ] = None,
-    device: DeviceOption = "cpu",
+    config: Config, data: DataOption = None, run: RunOption = None, device: DeviceOption = "cpu"
 ) -> Outcome:
     """Train a segmentation network, or go on with an interrupted run."""
-    need_extra("torch", "training", "ai")
-    need_extra("monai", "training", "ai")
+    _need_networks()
     from surgplan.training import train_segmentation
 
-    with terminal().progress("training") as progress:
-        bundle = train_segmentation(config, data=data, run=run, device=device, progress=progress)
-    data_out = {"config": config, "bundle": bundle}
-    return Outcome(kind="train segmentation", data=data_out, text=f"bundle: {bundle}")
+    return _train("segmentation", partial(train_segmentation, config, data=data, run=run), device)
 
 
 def couinaud(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="Settings, TOML.")],
-    data: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Of the maps; else that of the config."),
-    ] = None,
-    run: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="For checkpoints and the bundle; else runs/NAME."),
-    ] = None,
-    device: DeviceOption = "cpu",
+    config: Config, data: DataOption = None, run: RunOption = None, device: DeviceOption = "cpu"
 ) -> Outcome:
     """Train the network for Couinaud's segments, or go on with an interrupted run."""
-    need_extra("torch", "training", "ai")
-    need_extra("monai", "training", "ai")
+    _need_networks()
     from surgplan.training import train_couinaud
 
-    with terminal().progress("training") as progress:
-        bundle = train_couinaud(config, data=data, run=run, device=device, progress=progress)
-    data_out = {"config": config, "bundle": bundle}
-    return Outcome(kind="train couinaud", data=data_out, text=f"bundle: {bundle}")
+    return _train("couinaud", partial(train_couinaud, config, data=data, run=run), device)
 
 
 def synthesis(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="Settings, TOML.")],
-    data: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Of the sources; else that of the config."),
-    ] = None,
-    run: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="For checkpoints and the bundle; else runs/NAME."),
-    ] = None,
-    device: DeviceOption = "cpu",
+    config: Config, data: DataOption = None, run: RunOption = None, device: DeviceOption = "cpu"
 ) -> Outcome:
     """Train a generator of CT and MR images, or go on with an interrupted run."""
-    need_extra("torch", "training", "ai")
-    need_extra("monai", "training", "ai")
+    _need_networks()
     from surgplan.training import train_synthesis
 
+    return _train("synthesis", partial(train_synthesis, config, data=data, run=run), device)
+
+
+def _need_networks() -> None:
+    need_extra("torch", "training", "ai")
+    need_extra("monai", "training", "ai")
+
+
+def _train(what: str, train: partial[Path], device: str) -> Outcome:
     with terminal().progress("training") as progress:
-        bundle = train_synthesis(config, data=data, run=run, device=device, progress=progress)
-    data_out = {"config": config, "bundle": bundle}
-    return Outcome(kind="train synthesis", data=data_out, text=f"bundle: {bundle}")
+        bundle = train(device=device, progress=progress)
+    data = {"config": train.args[0], "bundle": bundle}
+    return Outcome(kind=f"train {what}", data=data, text=f"bundle: {bundle}")

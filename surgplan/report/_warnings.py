@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from surgplan.planning import sides_cut_off
 from surgplan.report._input import ReportInput
 from surgplan.report._slices import tilt_deg
 from surgplan.volume import HEPATIC_VEINS, LIVER, LIVER_TUMOUR, PORTAL_VEIN, LabelMap
@@ -27,8 +28,6 @@ _MISSING = {
     PORTAL_VEIN: "No portal vein is labelled: its distance to a cut is not known.",
     HEPATIC_VEINS: "No hepatic veins are labelled: their distance to a cut is not known.",
 }
-_EDGES = {"L": "left", "R": "right", "P": "rear", "A": "front", "S": "upper", "I": "lower"}
-_OPPOSITE = {"L": "R", "R": "L", "P": "A", "A": "P", "S": "I", "I": "S"}
 
 
 def warnings_of(report: ReportInput, confidence: Mapping[str, float]) -> list[str]:
@@ -79,14 +78,11 @@ def _missing(label_map: LabelMap) -> Iterator[str]:
 
 def _cut_off(label_map: LabelMap) -> Iterator[str]:
     """The liver in the outermost voxels: the scan may end before it does."""
-    liver = label_map.mask(LIVER, LIVER_TUMOUR)
-    for axis, code in enumerate(label_map.geometry.axis_codes):
-        for index, letter in ((0, _OPPOSITE[code]), (-1, code)):
-            if label_map.array.shape[axis] > 1 and np.take(liver, index, axis=axis).any():
-                yield (
-                    f"The liver reaches the {_EDGES[letter]} edge of the scan: part of it may be "
-                    "missing, and volumes may be too small."
-                )
+    for side in sides_cut_off(label_map):
+        yield (
+            f"The liver reaches the {side} edge of the scan: part of it may be missing, and "
+            "volumes may be too small."
+        )
 
 
 def _unsure(confidence: Mapping[str, float]) -> Iterator[str]:

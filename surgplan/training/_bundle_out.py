@@ -15,7 +15,7 @@ from safetensors.torch import save_model
 
 from surgplan import NOT_A_MEDICAL_DEVICE, __version__
 from surgplan.io import atomic_file, write_json
-from surgplan.segmentation import CT_WINDOW_HU, METADATA, WEIGHTS
+from surgplan.segmentation import CT_WINDOW_HU, METADATA, WEIGHTS, NetworkSettings
 from surgplan.training._checkpoint import RunState
 from surgplan.training._settings import TrainingSettings
 from surgplan.volume import ANATOMY
@@ -101,28 +101,35 @@ def _metadata(settings: TrainingSettings, sha256: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _inference(settings: TrainingSettings) -> dict[str, Any]:
-    """The same network and preprocessing in MONAI's own words, for `monai.bundle`.
-
-    What a network sees that looks inside the liver, `surgplan.segmentation.liver_view` makes.
-    """
-    levels = len(settings.network.filters)
-    words: dict[str, Any] = {
+def network_words(network: NetworkSettings) -> dict[str, Any]:
+    """A network and the loading of its weights in MONAI's own words."""
+    levels = len(network.filters)
+    return {
         "load_model": "$from safetensors.torch import load_model",
         "bundle_root": ".",
         "network_def": {
             "_target_": "monai.networks.nets.DynUNet",
             "spatial_dims": 3,
-            "in_channels": settings.network.channels,
-            "out_channels": settings.network.classes,
+            "in_channels": network.channels,
+            "out_channels": network.classes,
             "kernel_size": [3] * levels,
             "strides": [1] + [2] * (levels - 1),
             "upsample_kernel_size": [2] * (levels - 1),
-            "filters": list(settings.network.filters),
+            "filters": list(network.filters),
             "norm_name": ["INSTANCE", {"affine": True}],
             "act_name": ["leakyrelu", {"negative_slope": 0.01}],
         },
         "load_weights": f"$@load_model(@network_def, @bundle_root + '/{WEIGHTS.as_posix()}')",
+    }
+
+
+def _inference(settings: TrainingSettings) -> dict[str, Any]:
+    """The same network and preprocessing in MONAI's own words, for `monai.bundle`.
+
+    What a network sees that looks inside the liver, `surgplan.segmentation.liver_view` makes.
+    """
+    words: dict[str, Any] = {
+        **network_words(settings.network),
         "inferer": {
             "_target_": "SlidingWindowInferer",
             "roi_size": list(settings.patch),

@@ -13,7 +13,7 @@ import torch
 from surgplan import NOT_A_MEDICAL_DEVICE, __version__
 from surgplan.io import atomic_file, write_json
 from surgplan.segmentation import COUINAUD_CHANNELS, METADATA, WEIGHTS
-from surgplan.training._bundle_out import LICENCE, write_weights
+from surgplan.training._bundle_out import LICENCE, network_words, write_weights
 from surgplan.training._checkpoint import RunState
 from surgplan.training._couinaud_settings import CouinaudSettings
 from surgplan.volume import COUINAUD
@@ -25,7 +25,7 @@ def write_couinaud_bundle(settings: CouinaudSettings, state: RunState, folder: P
         (folder / part).mkdir(parents=True, exist_ok=True)
     sha256 = write_weights(state.averaged, folder / WEIGHTS)
     write_json(_metadata(settings, sha256), folder / METADATA)
-    write_json(_inference(settings), folder / METADATA.parent / "inference.json")
+    write_json(network_words(settings.network), folder / METADATA.parent / "inference.json")
     for name, text in (
         ("docs/README.md", _card(settings, state, sha256)),
         ("LICENSE", LICENCE + "\n"),
@@ -76,28 +76,6 @@ def _metadata(settings: CouinaudSettings, sha256: str) -> dict[str, Any]:
             "stage": "couinaud",
         },
     }  # fmt: skip
-
-
-def _inference(settings: CouinaudSettings) -> dict[str, Any]:
-    """The network in MONAI's own words, for `monai.bundle`; its input is made by surgplan."""
-    levels = len(settings.network.filters)
-    return {
-        "load_model": "$from safetensors.torch import load_model",
-        "bundle_root": ".",
-        "network_def": {
-            "_target_": "monai.networks.nets.DynUNet",
-            "spatial_dims": 3,
-            "in_channels": settings.network.channels,
-            "out_channels": settings.network.classes,
-            "kernel_size": [3] * levels,
-            "strides": [1] + [2] * (levels - 1),
-            "upsample_kernel_size": [2] * (levels - 1),
-            "filters": list(settings.network.filters),
-            "norm_name": ["INSTANCE", {"affine": True}],
-            "act_name": ["leakyrelu", {"negative_slope": 0.01}],
-        },
-        "load_weights": f"$@load_model(@network_def, @bundle_root + '/{WEIGHTS.as_posix()}')",
-    }
 
 
 def _card(settings: CouinaudSettings, state: RunState, sha256: str) -> str:
