@@ -99,6 +99,7 @@ def build_flow(settings: GeneratorSettings) -> torch.nn.Module:
         norm_num_groups=8,
         num_head_channels=8,
         num_class_embeds=len(LOOKS),
+        use_flash_attention=True,  # the same numbers without a matrix of all pairs of voxels
     )
     return network
 
