@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from bench_synthesis import SPACING_MM, TABLES, Real
+from bench_synthesis import TABLES, Real
 from scipy.stats import bootstrap
 
 import surgplan
@@ -58,8 +58,9 @@ COMPARED = (
 FIGURES = ("liver_dice", "tumour_dice", "lesion_sensitivity", "false_lesions")
 CONFIG = Path(__file__).parents[1] / "scripts/configs/liver_first.toml"
 FILTERS = (8, 16, 32, 48)
-PATCH = (64, 64, 64)
-PHANTOMS = 4
+SPACING_MM = 4.0
+PATCH = (48, 48, 48)
+PHANTOMS = 3
 VOLUMES = 12
 EVERY = 9
 """Label maps of the bank that are taken: this one and so on."""
@@ -86,7 +87,7 @@ def main() -> None:
     if not (options.shared / "cases").is_dir():
         print(f"no real cases in {options.shared}: nothing to do")
         return
-    reals = [Real(options.shared / "cases", name) for name in TABLES]
+    reals = [Real(options.shared / "cases", name, SPACING_MM) for name in TABLES]
     for seed in range(options.seeds):
         for arm in ARMS:
             path = options.work / f"{arm}-{seed}.json"
@@ -139,6 +140,7 @@ def settings_of(arm: str, seed: int, options: argparse.Namespace) -> TrainingSet
         network=NetworkSettings(classes=config.network.classes, filters=FILTERS),
         steps=options.steps,
         patch=PATCH,
+        spacing_mm=SPACING_MM,
         seed=seed,
         threads=1,
         refined_by=None,
@@ -157,7 +159,7 @@ def synthetic(arm: str, weight: float, options: argparse.Namespace) -> Iterator[
         count=len(chosen),
         labels=chosen,
         seed=5,
-        volumes=VolumeSettings(method=method, spacing_mm=SPACING_MM, lesions=5),
+        volumes=VolumeSettings(method=method, spacing_mm=3.0, lesions=5),
     )
     for row in generate_volumes(settings, folder)["scans"]:
         place = (folder / row["folder"]).resolve()

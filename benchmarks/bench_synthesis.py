@@ -90,9 +90,9 @@ Image = np.ndarray[Any, np.dtype[np.float32]]
 
 
 class Real:
-    """A real scan at the working spacing, and what painters are told of it."""
+    """A real scan at one spacing, and what painters are told of it."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, spacing_mm: float = SPACING_MM) -> None:
         scan = folder / name / "dicom"
         scan = scan if scan.is_dir() else next((folder / name).glob("*ct*.nii.gz"))
         volume = reorient(read_volume(scan, modality="CT"), "SPL")
@@ -101,7 +101,7 @@ class Real:
         for segment_, values in TABLES[name].items():
             array[np.isin(numbers, values)] = segment_.label
         labels = LabelMap(array=array, geometry=grid, segments=ANATOMY)
-        geometry = volume.geometry.with_spacing((SPACING_MM,) * 3)
+        geometry = volume.geometry.with_spacing((spacing_mm,) * 3)
         self.name = name
         self.geometry = geometry
         self.image: Image = resample_to(volume, geometry).array.astype(np.float32)
@@ -111,7 +111,7 @@ class Real:
         means = class_means(self.index, torch.from_numpy(self.image))
         self.scene = Scene(
             ideal=means[self.index], index=self.index, look="portal",
-            voxel_mm=SPACING_MM, thickness_mm=SPACING_MM,
+            voxel_mm=spacing_mm, thickness_mm=spacing_mm,
         )  # fmt: skip
 
     def rest(self, image: Image) -> Image:
