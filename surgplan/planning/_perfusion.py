@@ -159,7 +159,7 @@ def perfusions_of(prepared: PreparedLiver) -> Perfusions:
         hepatic=hepatic,
         shared=SharedVoxels.of(prepared.blocks, portal, hepatic),
         missing=tuple(
-            f"not assessed: no {_vessel(prepared, system)}"
+            f"not assessed: {_why_missing(prepared, system)}"
             for system in _SEGMENTS
             if system not in found
         ),
@@ -167,16 +167,23 @@ def perfusions_of(prepared: PreparedLiver) -> Perfusions:
 
 
 def _trees(prepared: PreparedLiver) -> Iterator[VesselTree]:
-    """The trees of the labels; without those that are too small to be one."""
+    """The trees of the labels; without those that are too small to be one.
+
+    Branches that together are shorter than the liver is wide (the cube root of its volume) do not
+    serve it all: they are fragments, and what they seem to serve would mean nothing.
+    """
+    liver_mm3 = float(prepared.liver.sum()) * prepared.label_map.geometry.voxel_volume_mm3
     for system, segment in _SEGMENTS.items():
         if prepared.label_map.mask(segment).any():
             with suppress(NothingToDoError):
-                yield vessel_tree(prepared.label_map, system)
+                tree = vessel_tree(prepared.label_map, system)
+                if sum(b.length_mm for b in tree.branches) >= liver_mm3 ** (1 / 3):
+                    yield tree
 
 
-def _vessel(prepared: PreparedLiver, system: VesselSystem) -> str:
+def _why_missing(prepared: PreparedLiver, system: VesselSystem) -> str:
     segment = _SEGMENTS[system]
     if prepared.trees is not None:
-        return f"{segment.name} among the trees"
+        return f"no {segment.name} among the trees"
     there = prepared.label_map.mask(segment).any()
-    return f"course of the {segment.name}" if there else f"{segment.name} in the labels"
+    return f"only fragments of the {segment.name}" if there else f"no {segment.name} in the labels"

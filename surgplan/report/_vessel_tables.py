@@ -52,6 +52,7 @@ def remnant_by_function(plan: Facts) -> Table:
     if function is None:
         return table("Function of the remnant", ["Remnant"], [[w] for w in plan["not_assessed"]])
     rows = [[name, _known(function[key]), _share(function[key], plan)] for name, key in _CLASSES]
+    rows += [[words, NOT_KNOWN, NOT_KNOWN] for words in plan["not_assessed"]]
     rows.append(
         ["functional (healthy, without tumour)", ml(function["functional_ml"]),
          f"{percent(function['flr_percent'])} of functional liver"]

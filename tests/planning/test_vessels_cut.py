@@ -259,9 +259,21 @@ def test_a_missing_system_is_said_and_never_zero(space, liver):
     away = np.linalg.norm(body.points - (8, 14, 0), axis=-1)
     speck = tube.paint(HEPATIC_VEINS, away == away.min())
     said = assess(speck.label_map, RIGHT, margin_mm=1)
-    assert said.not_assessed == ("not assessed: no course of the hepatic veins",)
+    assert said.not_assessed == ("not assessed: only fragments of the hepatic veins",)
     assert {v.system for v in said.vessels_cut} == {"portal"}
     assert said.function.congested_ml is None
+
+
+@pytest.mark.parametrize(("half_mm", "served"), [(10, False), (30, True)])
+def test_a_fragment_of_a_vein_serves_no_liver(space, half_mm, served):
+    body = space(SPACING, (36, 28, 28)).ellipsoid(LIVER, (0, 0, 0), (34, 26, 26))
+    body = body.tube(PORTAL_VEIN, (0, 0, 0), (1, 0.2, 0.4), 3)
+    near = (np.abs(body.points - (0, 10, 0)) < (half_mm, 3, 3)).all(axis=-1)
+    said = assess(body.paint(HEPATIC_VEINS, near).label_map, RIGHT, margin_mm=1)
+    assert (said.not_assessed == ()) is served
+    if not served:
+        assert said.not_assessed == ("not assessed: only fragments of the hepatic veins",)
+        assert said.function.congested_ml is None
 
 
 def test_unions_count_what_any_part_takes(liver):

@@ -42,7 +42,7 @@ def home(tmp_path, monkeypatch) -> Path:
 
 
 def make_body(*, tilt_degrees: float = 0.0, spacing=(6.0, 4.0, 4.0)) -> tuple[Volume, LabelMap]:
-    """An egg of liver with a ball of tumour and two straight vessels; CT without noise."""
+    """An egg of liver with a ball of tumour, a cross of each vein; CT without noise."""
     angle = np.radians(tilt_degrees)
     turn = np.array(
         [[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]]
@@ -57,8 +57,10 @@ def make_body(*, tilt_degrees: float = 0.0, spacing=(6.0, 4.0, 4.0)) -> tuple[Vo
     array = np.zeros(len(points), dtype=np.uint8)
     array[(x / 75) ** 2 + (y / 60) ** 2 + (z / 55) ** 2 < 1] = LIVER.label
     inside = array > 0
-    array[inside & (y**2 + (z - 10) ** 2 < 36)] = PORTAL_VEIN.label
-    array[inside & ((x - 25) ** 2 + y**2 < 36)] = HEPATIC_VEINS.label
+    portal = (z - 10) ** 2 + np.minimum(y**2, (x - 42) ** 2) < 36
+    array[inside & portal] = PORTAL_VEIN.label
+    hepatic = (x - 25) ** 2 + np.minimum(y**2, (z + 15) ** 2) < 36
+    array[inside & hepatic] = HEPATIC_VEINS.label
     array[(x + 35) ** 2 + (y - 10) ** 2 + (z - 5) ** 2 < 15**2] = LIVER_TUMOUR.label
     grey = np.array([-60, 100, 50, 170, 150])[array].astype(np.int16)
     volume = Volume(array=grey.reshape(shape), geometry=geometry, modality="CT")

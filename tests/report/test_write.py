@@ -72,6 +72,9 @@ def test_the_page_shows_the_numbers_of_the_json(written: tuple[dict[str, Any], A
             *plan["flags"],
         ):
             assert shown in page.text
+        assert "not assessed: no hepatic veins in the labels" in plan["not_assessed"]
+        for words in plan["not_assessed"]:  # with the function of the remnant and with the vessels
+            assert page.text.count(words) >= 2 * len(facts["plans"])
     for structure in facts["structures"]:
         assert f"{structure['name']} {ml(structure['volume_ml'])}" in page.text
 
