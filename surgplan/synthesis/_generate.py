@@ -37,7 +37,8 @@ class SampleSettings:
     Attributes
     ----------
     steps
-        Network passes; 10 are enough for a flow, a DDPM needs all 1000.
+        Network passes; 10 are enough for a flow, a DDPM takes all 1000 and an adversarial
+        generator one, whatever stands here.
     use_flow
         False leaves the flow out: noise is decoded as it is (for comparison).
     strength
@@ -157,6 +158,8 @@ def _latent(
     noise = torch.randn(shape, generator=chance)
     if not settings.use_flow:
         return noise
+    if generator.settings.sampler == "adversarial":
+        return _pass(generator, noise, given, 0, look)
     first, latent = STEPS, noise
     scheduler = training_scheduler(generator.settings)
     if start is not None and settings.strength < 1:
@@ -170,17 +173,24 @@ def _latent(
     times = np.linspace(first, 0, settings.steps + 1).round().astype(int)
     if generator.settings.sampler == "ddpm":
         times = np.arange(first - 1, -2, -1)
-    kind = torch.tensor([LOOKS.index(look)])
     for now, following in pairwise(times.tolist()):
-        with torch.autocast("cpu", torch.bfloat16):
-            found = generator.flow(
-                torch.cat([latent, given], dim=1), torch.tensor([now]), class_labels=kind
-            ).float()
+        found = _pass(generator, latent, given, now, look)
         if generator.settings.sampler == "ddpm":
             latent, _ = scheduler.step(found, now, latent, generator=chance)
         else:
             latent, _ = scheduler.step(found, now, latent, next_timestep=following)
     return latent
+
+
+def _pass(
+    generator: Generator, latent: torch.Tensor, given: torch.Tensor, now: int, look: str
+) -> torch.Tensor:
+    kind = torch.tensor([LOOKS.index(look)])
+    with torch.autocast("cpu", torch.bfloat16):
+        found: torch.Tensor = generator.flow(
+            torch.cat([latent, given], dim=1), torch.tensor([now]), class_labels=kind
+        )
+    return found.float()
 
 
 def _noise(generator: Generator, scene: Scene, chance: torch.Generator) -> torch.Tensor:

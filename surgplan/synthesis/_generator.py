@@ -23,6 +23,8 @@ FACTOR = 4
 STEPS = 1000
 """Time steps that the flow and the diffusion are trained with."""
 
+SAMPLERS = ("flow", "ddpm", "adversarial")
+
 LOOKS = ("native", "arterial", "portal", "delayed", "MR")
 """What a scan may look like: contrast phases of CT, and MR."""
 
@@ -44,7 +46,8 @@ class GeneratorSettings:
     flow
         Channels of the flow's levels.
     sampler
-        ``'flow'`` (rectified flow) or ``'ddpm'`` (noise prediction, for comparison).
+        ``'flow'`` (rectified flow); for comparison ``'ddpm'`` (noise prediction) or
+        ``'adversarial'`` (one pass, trained against a critic).
     """
 
     latent: int = 4
@@ -56,8 +59,9 @@ class GeneratorSettings:
         object.__setattr__(self, "code", tuple(self.code))
         object.__setattr__(self, "flow", tuple(self.flow))
         widths = (*self.code, *self.flow)
-        if self.sampler not in ("flow", "ddpm") or any(n < 8 or n % 8 for n in widths):
-            msg = f"widths must be multiples of 8 and `sampler` flow or ddpm, got {self}"
+        if self.sampler not in SAMPLERS or any(n < 8 or n % 8 for n in widths):
+            known = ", ".join(SAMPLERS)
+            msg = f"widths must be multiples of 8 and `sampler` one of {known}, got {self}"
             raise ModelIntegrityError(msg)
 
     def to_dict(self) -> dict[str, Any]:

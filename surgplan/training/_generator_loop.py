@@ -21,6 +21,8 @@ from surgplan.synthesis import (
     unpack,
 )
 from surgplan.training._checkpoint import STATE, RunState
+from surgplan.training._generator_adversary import adversarial_loss, build_adversary
+from surgplan.training._generator_private import private_gradients, secret_chance
 from surgplan.training._generator_samples import GeneratorSample, Scan, draw_generator_sample
 from surgplan.training._generator_settings import GeneratorTrainingSettings, StageSettings
 
@@ -143,27 +145,44 @@ def train_stage(
 def _step(
     state: RunState, stage: Stage, settings: GeneratorTrainingSettings, scans: list[Scan]
 ) -> float:
-    seed = settings.seed + stage.seed_offset
-    sample = draw_generator_sample(
-        scans, stage.settings.patches, settings.spacing_mm, seed, state.step
-    )
-    generator = torch.Generator().manual_seed(seed * 1_000_003 + state.step)
     rate = stage.settings.learning_rate * (1 - state.step / stage.settings.steps) ** 0.9
     for group in state.optimiser.param_groups:
         group["lr"] = rate * min(1.0, (state.step + 1) / 20)
-    kind = next(state.network.parameters()).device.type
-    with torch.autocast(kind, torch.bfloat16, enabled=settings.half):
-        loss = stage.loss(state.network, sample, generator)
-    loss.backward()
-    norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
-    if bool(norm.isfinite()):  # in bfloat16 on a CPU some are not a number
-        state.optimiser.step()
+    loss = _gradients(state, stage, settings, scans)
+    state.optimiser.step()
     state.optimiser.zero_grad(set_to_none=True)
     state.step += 1
     decay = min(settings.average, state.step / (state.step + 10))
     with torch.no_grad():
         for mean, now in zip(state.averaged.parameters(), state.network.parameters(), strict=True):
             mean.lerp_(now, 1 - decay)
+    return loss
+
+
+def _gradients(
+    state: RunState, stage: Stage, settings: GeneratorTrainingSettings, scans: list[Scan]
+) -> float:
+    """Put the gradients of one step where the optimiser looks for them; the loss."""
+    seed = settings.seed + stage.seed_offset
+    kind = next(state.network.parameters()).device.type
+
+    def loss_of(among: list[Scan]) -> torch.Tensor:
+        sample = draw_generator_sample(
+            among, stage.settings.patches, settings.spacing_mm, seed, state.step
+        )
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + state.step)
+        with torch.autocast(kind, torch.bfloat16, enabled=settings.half):
+            return stage.loss(state.network, sample, generator)
+
+    if settings.privacy is not None:
+        return private_gradients(
+            state.network, scans, settings.privacy, lambda s: loss_of([s]), secret_chance()
+        )
+    loss = loss_of(scans)
+    loss.backward()
+    norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
+    if not bool(norm.isfinite()):  # in bfloat16 on a CPU some are not a number
+        state.optimiser.zero_grad(set_to_none=True)
     return float(loss.detach())
 
 
@@ -182,11 +201,14 @@ def flow_stage(
     settings: GeneratorTrainingSettings, autoencoder: torch.nn.Module, scale: float
 ) -> Stage:
     """The second stage, in the latent space of the first."""
+    adversarial = settings.network.sampler == "adversarial"
     return Stage(
         name=settings.network.sampler,
         settings=settings.flow,
-        build=build_flow,
-        loss=flow_loss(autoencoder, settings.network, scale),
+        build=build_adversary if adversarial else build_flow,
+        loss=adversarial_loss(autoencoder, scale)
+        if adversarial
+        else flow_loss(autoencoder, settings.network, scale),
         seed_offset=1,
     )
 

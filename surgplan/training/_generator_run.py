@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from surgplan.training._generator_bundle_out import measure_lost, write_generator_bundle
+from surgplan.errors import InputRefusedError
+from surgplan.synthesis import find_generator, load_generator
+from surgplan.training._generator_bundle_out import (
+    Lost,
+    Part,
+    measure_lost,
+    trained_part,
+    write_generator_bundle,
+)
 from surgplan.training._generator_loop import (
     Progress,
     autoencoder_stage,
@@ -14,8 +24,11 @@ from surgplan.training._generator_loop import (
     latent_scale,
     train_stage,
 )
-from surgplan.training._generator_samples import load_scans
-from surgplan.training._generator_settings import read_generator_settings
+from surgplan.training._generator_samples import Scan, load_scans
+from surgplan.training._generator_settings import (
+    GeneratorTrainingSettings,
+    read_generator_settings,
+)
 
 
 def train_synthesis(
@@ -50,22 +63,70 @@ def train_synthesis(
     run = run or Path("runs") / settings.name
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
+    _ = settings.promised_epsilon  # a missing accountant is found before hours of training
     folder = data or config.parent
     scans = [s for one in settings.sources for s in load_scans(one, folder, settings.spacing_mm)]
-    first = train_stage(
-        autoencoder_stage(settings), settings, scans, run, device=device, progress=progress
-    )
-    autoencoder = first.averaged.eval()
-    scale = latent_scale(autoencoder, settings, scans)
-    second = train_stage(
-        flow_stage(settings, autoencoder, scale),
+    how = _How(run=run, device=device, progress=progress)
+    first = _trained_first(settings, scans, how) if settings.start is None else _given(settings)
+    autoencoder = first.part.network.to(device)
+    stage = flow_stage(settings, autoencoder, first.scale)
+    state = train_stage(stage, settings, scans, run, device=device, progress=progress)
+    adversarial = settings.network.sampler == "adversarial"
+    maker = state.averaged["maker"] if adversarial else state.averaged
+    private = settings.privacy is not None
+    second = trained_part(maker, state, settings.flow.steps, private=private)
+    bundle = run / "bundle"
+    write_generator_bundle(settings, (first.part, second), first.scale, first.lost, bundle)
+    return bundle
+
+
+@dataclass(frozen=True, kw_only=True)
+class _How:
+    run: Path
+    device: str
+    progress: Progress | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _First:
+    """An autoencoder, the scale of its latents, and what it cannot carry."""
+
+    part: Part
+    scale: float
+    lost: Lost
+
+
+def _trained_first(settings: GeneratorTrainingSettings, scans: list[Scan], how: _How) -> _First:
+    state = train_stage(
+        autoencoder_stage(settings),
         settings,
         scans,
-        run,
-        device=device,
-        progress=progress,
+        how.run,
+        device=how.device,
+        progress=how.progress,
     )
-    bundle = run / "bundle"
-    lost = measure_lost(autoencoder, settings, scans)
-    write_generator_bundle(settings, (first, second), scale, lost, bundle)
-    return bundle
+    network = state.averaged.eval()
+    private = settings.privacy is not None
+    return _First(
+        part=trained_part(network, state, settings.autoencoder.steps, private=private),
+        scale=latent_scale(network, settings, scans),
+        lost=measure_lost(network, settings, scans),
+    )
+
+
+def _given(settings: GeneratorTrainingSettings) -> _First:
+    """The autoencoder of another generator."""
+    other = load_generator(find_generator(settings.start))
+    wanted, there = settings.network, other.settings
+    if (wanted.latent, wanted.code) != (there.latent, there.code):
+        msg = (
+            f"the autoencoder of {settings.start!r} has {there.latent} latent channels and code "
+            f"{there.code}; give [network] the same, or leave out `start`"
+        )
+        raise InputRefusedError(msg)
+    network = copy.deepcopy(other.autoencoder)
+    return _First(
+        part=Part(network=network, steps=f"those of {other.name}", loss="none"),
+        scale=other.scale,
+        lost=Lost(noise=other.noise, blur=other.noise_blur),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from surgplan.errors import InputRefusedError, NothingToDoError, UsageError
 from surgplan.synthesis import LOOKS, GeneratorSettings
+from surgplan.training._generator_private import PrivacySettings
 from surgplan.training._settings import SourceSettings
 
 
@@ -74,6 +76,11 @@ class GeneratorTrainingSettings:
         What it learns from.
     autoencoder, flow
         The two stages, in this order.
+    start
+        Name or folder of a generator whose autoencoder is taken as it is, with its latent scale
+        and noise; its stage is left out then. None trains one.
+    privacy
+        Train so that no single scan can be told from the weights; None does not.
     spacing_mm
         Of the samples; each is zoomed a little and told its own spacing.
     average
@@ -96,6 +103,8 @@ class GeneratorTrainingSettings:
     sources: tuple[GeneratorSource, ...]
     autoencoder: StageSettings
     flow: StageSettings
+    start: str | None = None
+    privacy: PrivacySettings | None = None
     spacing_mm: float = 3.0
     average: float = 0.995
     seed: int = 0
@@ -110,23 +119,36 @@ class GeneratorTrainingSettings:
             msg = f"training {self.name!r} needs one source at least"
             raise NothingToDoError(msg)
 
+    @property
+    def promised_epsilon(self) -> float:
+        """Of private training, over all steps of the stages that are trained; else infinite."""
+        if self.privacy is None:
+            return math.inf
+        stages = (self.flow,) if self.start else (self.autoencoder, self.flow)
+        return self.privacy.epsilon(sum(stage.steps for stage in stages))
+
 
 def read_generator_settings(path: Path) -> GeneratorTrainingSettings:
     """The settings in a TOML file; unknown keys are refused.
+
+    ``based_on`` names a config beside it whose keys and tables hold where this one has none.
 
     Raises
     ------
     InputRefusedError
         If the file is no TOML or has a key that means nothing.
     """
-    try:
-        data = tomllib.loads(path.read_text())
-    except (OSError, ValueError) as e:
-        msg = f"cannot read the training config {path}: {e}"
-        raise InputRefusedError(msg) from e
+    data = _read(path)
+    if "based_on" in data:
+        data = {**_read(path.parent / data.pop("based_on")), **data}
     tables = data.pop("table", {})
     sources = [_source(raw, tables, path) for raw in data.pop("source", [])]
-    kinds = {"autoencoder": StageSettings, "flow": StageSettings, "network": GeneratorSettings}
+    kinds: dict[str, type[Any]] = {
+        "autoencoder": StageSettings,
+        "flow": StageSettings,
+        "network": GeneratorSettings,
+        "privacy": PrivacySettings,
+    }
     parts = {
         key: _build(kind, data.pop(key), f"{path}: {key}")
         for key, kind in kinds.items()
@@ -136,6 +158,14 @@ def read_generator_settings(path: Path) -> GeneratorTrainingSettings:
         GeneratorTrainingSettings, {**data, **parts, "sources": tuple(sources)}, str(path)
     )
     return built
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except (OSError, ValueError) as e:
+        msg = f"cannot read the training config {path}: {e}"
+        raise InputRefusedError(msg) from e
 
 
 def _source(raw: dict[str, Any], tables: dict[str, Any], path: Path) -> GeneratorSource:
