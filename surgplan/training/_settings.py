@@ -49,6 +49,11 @@ class SourceSettings:
     contrast_labels
         Label dark lesions and bright vessels of the scan by their contrast to the parenchyma,
         see `label_by_contrast`.
+    vein_seeds
+        Structure name to points (LPS, mm) in vessels of that kind; tells apart the veins that
+        were found by contrast.
+    drawn_vessels
+        The label map holds Couinaud's segments (1 to 8): draw portal and hepatic veins that fit.
     table
         Structure name to the numbers it has in the label map; None where the numbers are ours.
     merge
@@ -70,6 +75,8 @@ class SourceSettings:
     vessels: str | None = None
     cut_out: bool = False
     contrast_labels: bool = False
+    vein_seeds: Mapping[str, list[list[float]]] = field(default_factory=dict)
+    drawn_vessels: bool = False
     table: Mapping[str, list[int]] | None = None
     merge: Mapping[str, str] = field(default_factory=dict)
     licence: str = ""
@@ -77,6 +84,7 @@ class SourceSettings:
     def __post_init__(self) -> None:
         known = {s.name for s in ANATOMY} | {"background"}
         named = {*(self.table or {}), *self.merge, *self.merge.values()}
+        named |= set(self.vein_seeds)
         if named - known:
             msg = f"source {self.name!r} names unknown structures {sorted(named - known)}"
             raise InputRefusedError(msg)

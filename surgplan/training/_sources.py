@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,11 +16,14 @@ from surgplan.phantom import PHASES, PhantomSettings, make_phantom, render_ct, r
 from surgplan.segmentation import normalise
 from surgplan.synthesis import unlabelled_tissue
 from surgplan.training._contrast_labels import label_by_contrast
+from surgplan.training._couinaud_vessels import draw_anatomy, raster
 from surgplan.training._settings import SourceSettings
 from surgplan.volume import (
     ANATOMY,
     HEPATIC_VEINS,
     LIVER,
+    PORTAL_VEIN,
+    VENA_CAVA,
     Geometry,
     Modality,
     Volume,
@@ -97,15 +101,43 @@ def _load(settings: SourceSettings, folder: Path, path: Path, spacing_mm: float)
     if settings.vessels is not None:
         veins, place = read_numbers(_vessels_of(settings, folder, path))
         target[_nearest(veins, place, grid) > 0] = HEPATIC_VEINS.label
+    if settings.drawn_vessels:
+        _draw_vessels(target, numbers, spacing_mm, path.name)
     tissue = numbers.astype(np.uint8) if settings.table is None else _own_numbers(numbers, target)
     scan = None
     if settings.image is not None:
         scan = read_volume(folder / settings.image, modality=_modality(settings))
         scan = resample_to(reorient(scan, CANONICAL_AXES), grid)
         if settings.contrast_labels:
-            target = label_by_contrast(scan.array.astype(np.float32), target, spacing_mm)
+            seeds = _vein_seeds(settings, grid)
+            target = label_by_contrast(scan.array.astype(np.float32), target, spacing_mm, seeds)
             tissue = np.where(target > 0, target, tissue)
     return _source(settings, target, tissue, scan)
+
+
+def _draw_vessels(
+    target: npt.NDArray[np.uint8], segments: npt.NDArray[np.int32], spacing_mm: float, name: str
+) -> None:
+    """Portal and hepatic veins that fit Couinaud's segments; always the same for one file."""
+    spacing = np.full(3, spacing_mm)
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    drawn = draw_anatomy(segments.astype(np.uint8), spacing, rng)
+    for segment, points in (
+        (VENA_CAVA, drawn.cava),
+        (HEPATIC_VEINS, drawn.hepatic),
+        (PORTAL_VEIN, drawn.portal),
+    ):
+        target[raster(points, target.shape, spacing) > 0.5] = segment.label
+
+
+def _vein_seeds(
+    settings: SourceSettings, grid: Geometry
+) -> dict[int, npt.NDArray[np.int64]] | None:
+    by_name = {s.name: s.label for s in ANATOMY}
+    return {
+        by_name[name]: np.rint(grid.to_index(points)).astype(np.int64)
+        for name, points in settings.vein_seeds.items()
+    } or None
 
 
 def _vessels_of(settings: SourceSettings, folder: Path, path: Path) -> Path:

@@ -12,12 +12,15 @@ from surgplan.segmentation import find_model, load_network
 from surgplan.training import read_training_settings, train_segmentation
 from surgplan.training._contrast_labels import label_by_contrast
 from surgplan.training._found_liver import found_liver
+from surgplan.training._settings import SourceSettings
 from surgplan.training._start import start_from
 from surgplan.volume import (
     ANATOMY,
+    COUINAUD,
     HEPATIC_VEINS,
     LIVER,
     LIVER_TUMOUR,
+    PORTAL_VEIN,
     Geometry,
     LabelMap,
 )
@@ -141,9 +144,81 @@ def test_what_stands_out_in_a_liver_gets_a_label() -> None:
     assert (label_by_contrast(noisy[:4, :4, :4], empty, 2.0) == 0).all()
 
 
-def test_the_shipped_config_of_the_second_stage_reads() -> None:
-    path = Path(__file__).parents[2] / "scripts/configs/liver_fine.toml"
+def test_veins_take_the_label_of_the_seed_that_is_nearest_along_them() -> None:
+    labels = np.zeros((40, 50, 60), dtype=np.uint8)
+    labels[5:35, 5:45, 5:55] = LIVER.label
+    truth = labels.copy()
+    truth[12:15, 12:15, 10:50] = PORTAL_VEIN.label
+    truth[22:25, 12:15, 10:50] = HEPATIC_VEINS.label
+    truth[22:25, 12:38, 30:33] = HEPATIC_VEINS.label
+    vessels = truth > LIVER.label
+    unseeded = np.zeros_like(vessels)
+    unseeded[28:31, 33:36, 10:25] = True
+    image = np.where(labels > 0, 105.0, -80.0)
+    image[vessels | unseeded] = 165
+    image += np.linspace(0, 40, 60)  # the parenchyma is not alike everywhere
+    seeds = {
+        PORTAL_VEIN.label: np.array([[13, 13, 47]]),
+        HEPATIC_VEINS.label: np.array([[23, 36, 31]]),
+    }
+    found = label_by_contrast(image.astype(np.float32), labels, 2.0, seeds)
+    for segment in (PORTAL_VEIN, HEPATIC_VEINS):
+        a, b = found == segment.label, truth == segment.label
+        assert 2 * (a & b).sum() / (a.sum() + b.sum()) > 0.8, segment.name
+    assert (found[unseeded] == LIVER.label).all()
+
+
+def test_an_outline_found_first_can_be_grossly_wrong() -> None:
+    target = torch.zeros(60, 60, 60)
+    target[10:50, 10:50, 10:40] = LIVER.label
+    deep = target.clone()
+    deep[14:46, 14:46, 14:36] = 0
+    far, missed = 0, 0
+    for seed in range(60):
+        found = found_liver(
+            target, 2.0, np.random.default_rng(seed), torch.Generator().manual_seed(seed)
+        )
+        far += bool(found[:, :, 46:].any())
+        missed += bool((~found[15:45, 15:45, 15:35]).any())
+    assert 3 < far < 25
+    assert 2 < missed < 20
+
+
+def test_veins_drawn_into_couinaud_segments_stay_apart(tmp_path: Path) -> None:
+    from surgplan.training._sources import load_sources
+
+    geometry = Geometry.from_spacing(shape=(40, 40, 60), spacing_mm=(3.0, 3.0, 3.0))
+    level, column = np.arange(40)[:, None, None] >= 20, np.arange(60)[None, None, :]
+    right = np.where(column < 20, np.where(level, 7, 6), np.where(level, 8, 5))
+    left = np.where(column < 45, 4, np.where(level, 2, 3))
+    segments = np.zeros(geometry.shape, dtype=np.uint8)
+    segments[4:36, 4:36, 4:56] = np.broadcast_to(
+        np.where(column < 35, right, left), geometry.shape
+    )[4:36, 4:36, 4:56]
+    segments[18:28, 28:36, 28:40] = 1
+    write_label_map(
+        LabelMap(array=segments, geometry=geometry, segments=COUINAUD), tmp_path / "s.nii.gz"
+    )
+    settings = SourceSettings(
+        name="segments",
+        labels="*.nii.gz",
+        table={"liver parenchyma": list(range(1, 9))},
+        drawn_vessels=True,
+        cut_out=True,
+    )
+    first, again = (load_sources(settings, tmp_path, 3.0)[0] for _ in range(2))
+    for segment in (PORTAL_VEIN, HEPATIC_VEINS):
+        assert int((first.target == segment.label).sum()) > 50, segment.name
+    assert torch.equal(first.target, again.target)
+    assert first.group.tolist() == list(range(1 + len(ANATOMY)))
+
+
+@pytest.mark.parametrize(
+    ("file", "start"), [("liver_fine", "abdomen-3mm"), ("liver_further", "liver-2mm")]
+)
+def test_the_shipped_configs_of_the_second_stage_read(file: str, start: str) -> None:
+    path = Path(__file__).parents[2] / f"scripts/configs/{file}.toml"
     settings = read_training_settings(path)
     assert settings.stage == "liver"
-    assert settings.start == "abdomen-3mm"
+    assert settings.start == start
     assert not any("ircad" in f"{s.labels} {s.image}" for s in settings.sources)
