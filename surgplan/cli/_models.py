@@ -14,8 +14,9 @@ from surgplan.errors import ModelIntegrityError, NothingToDoError
 
 if TYPE_CHECKING:
     from surgplan.segmentation import AdoptedModel, ModelInfo
+    from surgplan.synthesis import GeneratorInfo
 
-    Model = ModelInfo | AdoptedModel
+    Model = ModelInfo | AdoptedModel | GeneratorInfo
 
 CARD = Path("docs/README.md")
 
@@ -29,7 +30,7 @@ Names = Annotated[
 
 
 def list_() -> Outcome:
-    """The models that come with surgplan, and those that were added."""
+    """The models and generators that come with surgplan, and models that were added."""
     models = _all()
     lines = [f"{m.name:<20} {m.version:<10} {m.description}" for m in models]
     text = "\n".join(lines) if lines else "no model is shipped with this installation"
@@ -97,19 +98,24 @@ def verify(names: Names = None) -> Outcome:
 def _all() -> list[Model]:
     need_extra("torch", "models", "ai")
     from surgplan.segmentation import added_models, shipped_models
+    from surgplan.synthesis import shipped_generators
 
-    return [*shipped_models(), *added_models()]
+    return [*shipped_models(), *added_models(), *shipped_generators()]
 
 
 def _find(name: str) -> Model:
     need_extra("torch", "models", "ai")
     from surgplan.segmentation import find_added, find_model
+    from surgplan.synthesis import FLOW, find_generator, read_generator_info, shipped_generators
 
+    if name in {g.name for g in shipped_generators()} or (Path(name) / FLOW).is_file():
+        return read_generator_info(find_generator(name))
     return find_added(name) or find_model(name)
 
 
 def _facts(model: Model) -> dict[str, Any]:
     from surgplan.segmentation import AdoptedModel
+    from surgplan.synthesis import GeneratorInfo
 
     if isinstance(model, AdoptedModel):
         own: dict[str, Any] = {"spacing_mm": model.preparation.spacing_mm, "origin": model.origin}
@@ -117,6 +123,7 @@ def _facts(model: Model) -> dict[str, Any]:
         own = {"spacing_mm": model.spacing_mm, "origin": "surgplan"}
     return {
         "name": model.name,
+        "use": "synthesis" if isinstance(model, GeneratorInfo) else "segmentation",
         "version": model.version,
         "description": model.description,
         "folder": model.folder,

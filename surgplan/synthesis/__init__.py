@@ -44,8 +44,11 @@ from surgplan.synthesis._generator_bundle import (
     FLOW,
     GENERATOR_METADATA,
     Generator,
+    GeneratorInfo,
     find_generator,
     load_generator,
+    read_generator_info,
+    shipped_generators,
 )
 from surgplan.synthesis._individual import CONDITIONS, SEXES, Person, PersonSettings
 from surgplan.synthesis._insert import Inserted, insert_lesion
@@ -95,6 +98,7 @@ __all__ = [
     "GateReport",
     "GateSettings",
     "Generator",
+    "GeneratorInfo",
     "GeneratorSettings",
     "Inserted",
     "LesionRecord",
@@ -142,8 +146,10 @@ __all__ = [
     "phantom_body",
     "phase_means_hu",
     "randomised_picture",
+    "read_generator_info",
     "remainder",
     "sampling_grid",
+    "shipped_generators",
     "smooth",
     "surround",
     "synthesise",

@@ -73,6 +73,74 @@ class Generator:
     sha256: tuple[str, str]
 
 
+@dataclass(frozen=True, kw_only=True)
+class GeneratorInfo:
+    """What is known of a generator's bundle without loading its weights.
+
+    Attributes
+    ----------
+    name, version, description
+        For people.
+    folder
+        Where it lies.
+    sums
+        sha256 of autoencoder and flow, as the bundle states them.
+    spacing_mm
+        Of the training.
+    """
+
+    name: str
+    version: str
+    description: str
+    folder: Path
+    sums: tuple[str, str]
+    spacing_mm: float
+
+    @property
+    def sha256(self) -> str:
+        """Of the flow, which no other generator shares."""
+        return self.sums[1]
+
+    def verify(self) -> None:
+        """Raise `ModelIntegrityError` unless both networks have the stated checksums."""
+        for path, stated in zip((AUTOENCODER, FLOW), self.sums, strict=True):
+            _verified(self.folder / path, stated)
+
+
+def shipped_generators() -> tuple[GeneratorInfo, ...]:
+    """The generators that come with surgplan, by name."""
+    found = sorted(_shipped().glob(f"*/{GENERATOR_METADATA}"))
+    return tuple(read_generator_info(path.parents[1]) for path in found)
+
+
+def read_generator_info(folder: Path) -> GeneratorInfo:
+    """What the bundle's metadata says.
+
+    Raises
+    ------
+    ModelIntegrityError
+        If the metadata cannot be read or is no generator's.
+    """
+    try:
+        metadata: dict[str, Any] = json.loads((folder / GENERATOR_METADATA).read_text())
+        own = metadata["surgplan"]
+        return GeneratorInfo(
+            name=str(own["name"]),
+            version=str(metadata["version"]),
+            description=str(metadata["description"]),
+            folder=folder,
+            sums=(str(own["sha256"]["autoencoder"]), str(own["sha256"]["flow"])),
+            spacing_mm=float(own["spacing_mm"]),
+        )
+    except (OSError, KeyError, TypeError, ValueError) as e:
+        msg = f"generator {folder} cannot be read: {e!r}; retrain or reinstall it"
+        raise ModelIntegrityError(msg) from e
+
+
+def _shipped() -> Path:
+    return Path(str(files("surgplan.models"))) / "generators"
+
+
 def find_generator(name: str | Path | None = None) -> Path:
     """Folder of a shipped generator by name, or of a bundle.
 
@@ -82,11 +150,10 @@ def find_generator(name: str | Path | None = None) -> Path:
         If there is none.
     """
     wanted = str(name or DEFAULT_GENERATOR)
-    shipped = Path(str(files("surgplan.models"))) / "generators"
-    for folder in (shipped / wanted, Path(wanted)):
-        if (folder / GENERATOR_METADATA).is_file():
+    for folder in (_shipped() / wanted, Path(wanted)):
+        if (folder / FLOW).is_file():
             return folder
-    known = sorted(p.parent.parent.name for p in shipped.glob(f"*/{GENERATOR_METADATA}"))
+    known = [g.name for g in shipped_generators()]
     msg = f"no generator {wanted!r}: give a bundle's folder or one of {known}"
     raise NothingToDoError(msg)
 
@@ -128,13 +195,21 @@ def load_generator(folder: Path) -> Generator:
 
 
 def _load(network: torch.nn.Module, path: Path, sha256: str) -> None:
-    data = path.read_bytes()
-    if hashlib.sha256(data).hexdigest() != sha256:
-        msg = f"{path} does not have the checksum that its card states; reinstall or retrain"
-        raise ModelIntegrityError(msg)
+    _verified(path, sha256)
     try:
         weights = {k: v.float() for k, v in load_file(path).items()}
         network.load_state_dict(weights)
     except (SafetensorError, RuntimeError) as e:
         msg = f"weights {path} do not fit the network: {e}"
         raise ModelIntegrityError(msg) from e
+
+
+def _verified(path: Path, sha256: str) -> None:
+    try:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as e:
+        msg = f"no readable weights at {path}; reinstall or retrain"
+        raise ModelIntegrityError(msg) from e
+    if found != sha256:
+        msg = f"{path} does not have the checksum that its card states; reinstall or retrain"
+        raise ModelIntegrityError(msg)

@@ -68,6 +68,17 @@ def test_shipped_models_are_listed_and_fit_their_checksums(surgplan_cli) -> None
         assert verified.code == 4
 
 
+def test_generators_are_models_too(surgplan_cli) -> None:
+    listed = surgplan_cli("models", "list", "--json").answer["models"]
+    uses = {m["name"]: m["use"] for m in listed}
+    assert uses["generator-3mm"] == "synthesis"
+    assert uses["abdomen-3mm"] == "segmentation"
+    card = surgplan_cli("models", "show", "generator-3mm")
+    assert card.code == 0
+    assert "autoencoder" in card.out
+    assert surgplan_cli("models", "verify", "generator-3mm").code == 0
+
+
 def test_a_card_is_shown(surgplan_cli, bundle) -> None:
     told = surgplan_cli("models", "show", bundle)
     assert told.out == f"# tiny\nFor tests alone.\n{surgplan.NOT_A_MEDICAL_DEVICE}\n"

@@ -30,6 +30,7 @@ from surgplan.synthesis import (
     mr_as_hu,
     one_hot,
     pack,
+    read_generator_info,
     remainder,
     unpack,
 )
@@ -185,12 +186,17 @@ def write_bundle(folder: Path, **changes: object) -> Path:
         "noise_blur": 0.4,
         **changes,
     }
-    (folder / "configs/metadata.json").write_text(json.dumps({"surgplan": own}))
+    (folder / "configs/metadata.json").write_text(
+        json.dumps({"version": "1", "description": "tiny", "surgplan": own})
+    )
     return folder
 
 
 def test_a_bundle_is_verified_and_loaded(tmp_path: Path) -> None:
     folder = write_bundle(tmp_path / "good")
+    info = read_generator_info(folder)
+    info.verify()
+    assert (info.name, info.spacing_mm, info.folder) == ("tiny", 3.0, folder)
     loaded = load_generator(find_generator(folder))
     weight = next(iter(loaded.flow.state_dict().values()))
     assert torch.allclose(
@@ -199,6 +205,8 @@ def test_a_bundle_is_verified_and_loaded(tmp_path: Path) -> None:
     path = folder / "models/flow.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     load_generator.cache_clear()
+    with pytest.raises(ModelIntegrityError, match="checksum"):
+        read_generator_info(folder).verify()
     with pytest.raises(ModelIntegrityError, match="checksum"):
         load_generator(folder)
     with pytest.raises(ModelIntegrityError, match="classes"):
