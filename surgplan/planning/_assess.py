@@ -11,13 +11,14 @@ from surgplan.planning._assessment import Assessment, StandardisedRemnant, Verdi
 from surgplan.planning._blocks import OUTSIDE, TUMOUR
 from surgplan.planning._cut import cut_liver
 from surgplan.planning._flags import flags_of, flags_on_function
-from surgplan.planning._functional import functional_remnant
-from surgplan.planning._margins import Sheet, structure_distance, tumour_margin
+from surgplan.planning._functional import function_of
+from surgplan.planning._looks import Looks
+from surgplan.planning._margins import Sheet, structure_distances, tumour_margins
 from surgplan.planning._patient import Patient, standard_livers
 from surgplan.planning._prepare import PreparedLiver, prepare
 from surgplan.planning._resection import Resection
 from surgplan.planning._thresholds import Condition, thresholds_of
-from surgplan.planning._vessels_cut import vessels_cut
+from surgplan.planning._vessels_cut import vessels_met_by
 from surgplan.volume import LabelMap
 
 
@@ -74,7 +75,8 @@ def assess_prepared(
         msg = f"`margin_mm` must be 0 or more, got {margin_mm}"
         raise UsageError(msg)
     thresholds_of(condition)  # refuses an unknown one before the work
-    cut = cut_liver(prepared.blocks, resection)
+    looks = Looks.of(prepared, resection)
+    cut = cut_liver(prepared.blocks, resection, look=looks.blocks)
     sheet = Sheet.of(cut.patches)
     resected, remnant = (side[:OUTSIDE] / 1000 for side in (cut.resected_mm3, cut.remnant_mm3))
     tumour_ml = float(resected[TUMOUR] + remnant[TUMOUR])
@@ -84,11 +86,9 @@ def assess_prepared(
     standardised = _standardised(flr_ml, patient)
     per_weight = None if patient is None else flr_ml / 1000 / patient.weight_kg * 100
     verdicts = tuple(_verdicts(condition, flr_percent, standardised, per_weight))
-    tumours = tuple(tumour_margin(shape, resection, sheet) for shape in prepared.tumours)
-    structures = tuple(
-        structure_distance(s, resection, cut.patches, sheet) for s in prepared.structures
-    )
-    function = functional_remnant(prepared, resection, cut=cut)
+    tumours = tumour_margins(prepared.tumours, looks.tumours, sheet)
+    structures = structure_distances(prepared.structures, looks.structures, cut.patches, sheet)
+    function = function_of(prepared, cut, looks)
     return Assessment(
         margin_mm=float(margin_mm),
         condition=condition,
@@ -105,7 +105,7 @@ def assess_prepared(
         cut_area_mm2=0.0 if sheet is None else float(np.sum(sheet.patches.area_mm2)),
         tumours=tumours,
         structures=structures,
-        vessels_cut=vessels_cut(prepared, resection),
+        vessels_cut=vessels_met_by(prepared, resection, looks),
         function=function,
         not_assessed=prepared.perfusions.missing,
         verdicts=verdicts,

@@ -20,9 +20,10 @@ def fold_of(surface: PatchSurface) -> Vector | None:
     the surface neither crosses itself nor bends more sharply. And the normal may not turn over
     from one seed to the next.
     """
-    u_axis, v_axis = surface.seed_axes(_STEP)
-    u, v = (a.ravel() for a in np.meshgrid(u_axis, v_axis, indexing="ij"))
-    jet = surface.jet(u, v)
+    rows, columns = (len(axis) for axis in surface.seed_axes())
+    seed = np.arange(rows * columns).reshape(rows, columns)[::_STEP, ::_STEP]
+    shape, seed = seed.shape, seed.ravel()
+    u, v, jet = surface.seeded[0][seed], surface.seeded[1][seed], surface.seeded[2].take(seed)
     patch = (np.abs(u) <= 1) & (np.abs(v) <= 1)
     size = np.linalg.norm(jet.at[:, patch], axis=0).max()
     close = np.linalg.norm(jet.at, axis=0) <= size + _REACH_MM
@@ -31,13 +32,14 @@ def fold_of(surface: PatchSurface) -> Vector | None:
     bad = close & ~(area > _LEAST_SINE * lengths)
     normals = jet.normals
     if not bad.any():
-        bad = close & _turns_over(normals.reshape(3, len(u_axis), len(v_axis)))
+        bad = close & _turns_over(normals.reshape(3, *shape))
     if not bad.any():
-        ask = np.flatnonzero(close)
-        foot = jet.at[:, ask].T + surface.centre_mm
-        off = _SHARPEST_MM * normals[:, ask].T
-        clear = surface.height_mm(foot + off), -surface.height_mm(foot - off)
-        bad[ask] = np.minimum(*clear) < 0.9 * _SHARPEST_MM
+        for side in (_SHARPEST_MM, -_SHARPEST_MM):
+            off = (jet.at + side * normals).T
+            ask = np.flatnonzero(close)
+            ask = ask[surface.seed_tree.query(off[ask])[1] != seed[ask]]  # else clear: it is 3 mm
+            height = surface.height_mm(off[ask] + surface.centre_mm) * np.sign(side)
+            bad[ask] |= height < 0.9 * _SHARPEST_MM
     if not bad.any():
         return None
     x, y, z = (float(c) for c in jet.at[:, int(np.argmax(bad))] + surface.centre_mm)

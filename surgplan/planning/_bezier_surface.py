@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from functools import cached_property
 from math import comb
 
@@ -19,9 +20,13 @@ _SEED_MM = 2.0
 _SEEDS = (16, 64)
 _GROWTH = 0.25
 _RINGS = 24
-_CHUNK = 16384
+_CHUNK = 4096
+_LEAF = 32
 _ROUNDS = 12
-_SETTLED_MM = 1e-5
+_SETTLED_MM = 1e-3
+"""After a shorter step the way that is left is far shorter, and the distance changes by less than
+its square: nothing above rounding."""
+
 _LEAST_DETERMINANT = 0.05
 
 
@@ -39,9 +44,11 @@ class Jet:
     @property
     def normals(self) -> Values:
         """Unit normals ``(3, n)``, along the derivative by u times that by v."""
-        across = np.cross(self.u, self.v, axis=0)
-        normals: Values = across / np.maximum(np.linalg.norm(across, axis=0), 1e-12)
-        return normals
+        return _normals(self.u, self.v)
+
+    def take(self, places: npt.NDArray[np.int64]) -> Jet:
+        """Some of the points."""
+        return Jet(**{f.name: getattr(self, f.name)[:, places] for f in fields(self)})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,24 +93,41 @@ class PatchSurface:
 
     def jet(self, u: Values, v: Values) -> Jet:
         """The surface at parameters ``(n,)``; points relative to `centre_mm`."""
+        of = self._derivatives(u, v)
+        return Jet(at=of(0, 0), u=of(1, 0), v=of(0, 1), uu=of(2, 0), uv=of(1, 1), vv=of(0, 2))
+
+    def _derivatives(self, u: Values, v: Values) -> Callable[[int, int], Values]:
+        """What gives the derivatives ``(3, n)`` at parameters ``(n,)`` by their orders in u, v."""
         along_u, along_v = _Powers.of(u, self._rows), _Powers.of(v, self._columns)
         flat = self.coefficients.reshape(-1, self._columns)
         by_v = [(flat @ p).reshape(3, self._rows, -1) for p in along_v.orders]
+        mean_u, mean_v = self._mean_directions
 
-        def product(order_u: int, order_v: int) -> Values:
+        def of(order_u: int, order_v: int) -> Values:
             result: Values = np.einsum("cmn,mn->cn", by_v[order_v], along_u.orders[order_u])
+            if not order_v and len(along_u.outside):
+                result += along_u.drift(order_u, mean_u)
+            if not order_u and len(along_v.outside):
+                result += along_v.drift(order_v, mean_v)
             return result
 
+        return of
+
+    def _lattice_jet(self, u: Values, v: Values) -> Jet:
+        """The surface at all pairs of parameters ``(a,)`` and ``(b,)``, u slower than v."""
+        along_u, along_v = _Powers.of(u, self._rows), _Powers.of(v, self._columns)
         mean_u, mean_v = self._mean_directions
-        drift_u, drift_v = along_u.drift(mean_u), along_v.drift(mean_v)
-        return Jet(
-            at=product(0, 0) + drift_u[0] + drift_v[0],
-            u=product(1, 0) + drift_u[1],
-            v=product(0, 1) + drift_v[1],
-            uu=product(2, 0) + drift_u[2],
-            uv=product(1, 1),
-            vv=product(0, 2) + drift_v[2],
-        )
+
+        def of(order_u: int, order_v: int) -> Values:
+            rows, columns = along_u.orders[order_u], along_v.orders[order_v]
+            result: Values = rows.T @ self.coefficients @ columns
+            if not order_v:
+                result += along_u.drift(order_u, mean_u)[:, :, None]
+            if not order_u:
+                result += along_v.drift(order_v, mean_v)[:, None]
+            return result.reshape(3, -1)
+
+        return Jet(at=of(0, 0), u=of(1, 0), v=of(0, 1), uu=of(2, 0), uv=of(1, 1), vv=of(0, 2))
 
     def points_mm(self, u: Values, v: Values) -> Points:
         """LPS points ``(n, 3)`` at parameters ``(n,)``."""
@@ -144,36 +168,49 @@ class PatchSurface:
         return found[0], found[1]
 
     @cached_property
-    def _seeded(self) -> tuple[Values, Values, cKDTree]:
-        """Parameters ``(n,)`` of all seeds, and their points for search."""
-        u, v = (a.ravel() for a in np.meshgrid(*self.seed_axes(), indexing="ij"))
-        return u, v, cKDTree(self.jet(u, v).at.T)
+    def seeded(self) -> tuple[Values, Values, Jet]:
+        """Parameters ``(n,)`` of all seeds, u slower than v, and the surface there."""
+        axes = self.seed_axes()
+        u, v = (a.ravel() for a in np.meshgrid(*axes, indexing="ij"))
+        return u, v, self._lattice_jet(*axes)
+
+    @cached_property
+    def seed_tree(self) -> cKDTree:
+        """The seeds for search, relative to `centre_mm`."""
+        return cKDTree(self.seeded[2].at.T, leafsize=_LEAF, balanced_tree=False)
 
     def _height(self, points: Values) -> Values:
         """Heights of points ``(3, n)`` relative to the centre: from a seed by Newton's method."""
-        all_u, all_v, tree = self._seeded
-        near, seed = tree.query(points.T)
+        all_u, all_v, all_jets = self.seeded
+        near, seed = self.seed_tree.query(points.T)
         u, v = all_u[seed], all_v[seed]
         active = np.arange(points.shape[1])
+        jet = all_jets.take(seed)
         for _ in range(_ROUNDS):
-            du, dv, moved = self._step(points[:, active], u[active], v[active])
+            du, dv, moved = self._step(points[:, active], jet, u[active], v[active])
             u[active] += du
             v[active] += dv
             active = active[moved > _SETTLED_MM]
             if not len(active):
                 break
-        jet = self.jet(u, v)
-        off = points - jet.at
-        lost = np.flatnonzero(np.einsum("cn,cn->n", off, off) > near**2 + 1e-9)
-        height: Values = np.einsum("cn,cn->n", off, jet.normals)
+            jet = self.jet(u[active], v[active])
+        height, square = self._over(points, u, v)
+        lost = np.flatnonzero(square > near**2 + 1e-9)
         if len(lost):  # no better than its seed
-            back = self.jet(all_u[seed[lost]], all_v[seed[lost]])
-            height[lost] = np.einsum("cn,cn->n", points[:, lost] - back.at, back.normals)
+            at = seed[lost]
+            height[lost] = self._over(points[:, lost], all_u[at], all_v[at])[0]
         return height
 
-    def _step(self, points: Values, u: Values, v: Values) -> tuple[Values, Values, Values]:
+    def _over(self, points: Values, u: Values, v: Values) -> tuple[Values, Values]:
+        """Heights over the surface at parameters, and squares of the distances from there."""
+        of = self._derivatives(u, v)
+        off = points - of(0, 0)
+        return _dot(off, _normals(of(1, 0), of(0, 1))), _dot(off, off)
+
+    def _step(
+        self, points: Values, jet: Jet, u: Values, v: Values
+    ) -> tuple[Values, Values, Values]:
         """Newton's step towards the nearest point, and how far it goes in mm."""
-        jet = self.jet(u, v)
         off = points - jet.at
         to_u, to_v = _dot(off, jet.u), _dot(off, jet.v)
         gram = _dot(jet.u, jet.u), _dot(jet.u, jet.v), _dot(jet.v, jet.v)
@@ -200,44 +237,59 @@ class _Powers:
     ----------
     orders
         Powers ``(degree + 1, n)`` and their first and second derivatives.
+    outside
+        ``(k,)`` which parameters lie beyond.
     excess
-        ``(3, n)`` of the parameter beyond what the powers follow, and its derivatives.
+        ``(3, k)`` of those beyond what the powers follow, and its derivatives.
     high
-        ``(n,)`` whether the nearer edge is the high one.
+        ``(k,)`` whether the nearer edge is the high one.
     """
 
     orders: tuple[Values, Values, Values]
+    outside: npt.NDArray[np.int64]
     excess: Values
     high: npt.NDArray[np.bool_]
 
     @classmethod
     def of(cls, parameter: Values, count: int) -> _Powers:
         clipped = np.clip(parameter, -1.0, 1.0)
-        beyond = parameter - clipped
-        fading = np.exp(-np.abs(beyond) / _STRAIGHTENS)
-        followed = np.sign(beyond) * _STRAIGHTENS * (1 - fading)
-        bend = -np.sign(beyond) * fading / _STRAIGHTENS
         power = np.ones((count, len(parameter)))
         for k in range(1, count):
             np.multiply(power[k - 1], clipped, out=power[k])
         order = np.arange(count, dtype=np.float64)[:, None]
-        slope = np.zeros_like(power)
-        slope[1:] = order[1:] * power[:-1]
-        curve = np.zeros_like(power)
-        curve[1:] = order[1:] * slope[:-1]
-        outside = beyond != 0
-        curve[:, outside] = bend[outside] * slope[:, outside]
+        slope, curve = np.zeros_like(power), np.zeros_like(power)
+        np.multiply(order[1:], power[:-1], out=slope[1:])
+        np.multiply(order[1:], slope[:-1], out=curve[1:])
+        outside = np.flatnonzero(parameter != clipped)
+        beyond = (parameter - clipped)[outside]
+        fading = np.exp(-np.abs(beyond) / _STRAIGHTENS)
+        followed = np.sign(beyond) * _STRAIGHTENS * (1 - fading)
+        bend = -np.sign(beyond) * fading / _STRAIGHTENS
+        if len(outside):
+            edge = slope[:, outside]
+            power[:, outside] += followed * edge
+            slope[:, outside] = fading * edge
+            curve[:, outside] = bend * edge
         return cls(
-            orders=(power + followed * slope, fading * slope, curve),
+            orders=(power, slope, curve),
+            outside=outside,
             excess=np.stack([beyond - followed, 1 - fading, -bend]),
-            high=parameter > 0,
+            high=beyond > 0,
         )
 
-    def drift(self, mean_direction: Values) -> Values:
-        """The straight part of the continuation ``(3 derivatives, 3, n)``."""
+    def drift(self, order: int, mean_direction: Values) -> Values:
+        """The straight part of the continuation, or its derivative of some order ``(3, n)``."""
+        drift = np.zeros((3, self.orders[0].shape[1]))
         along = np.where(self.high, mean_direction[:, 1:], mean_direction[:, :1])
-        drift: Values = self.excess[:, None, :] * along
+        drift[:, self.outside] = self.excess[order] * along
         return drift
+
+
+def _normals(u: Values, v: Values) -> Values:
+    (ux, uy, uz), (vx, vy, vz) = u, v
+    across = np.stack([uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx])
+    normals: Values = across / np.maximum(np.sqrt(_dot(across, across)), 1e-12)
+    return normals
 
 
 def _dot(a: Values, b: Values) -> Values:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ SLACK_MM = 1.0
 
 Values = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,44 +52,86 @@ class Clusters:
 
 
 class Look:
-    """A resection's distances at clustered points, worked out where they are asked for."""
+    """A resection's distances at clustered points, worked out where they are asked for.
 
-    def __init__(self, clusters: Clusters, resection: Resection) -> None:
+    `middle_mm` are those at the clusters' middles, where they are known already.
+    """
+
+    def __init__(
+        self, clusters: Clusters, resection: Resection, *, middle_mm: Values | None = None
+    ) -> None:
         self.points_mm = clusters.points_mm
+        self.resection = resection
         self._clusters = clusters
-        self._resection = resection
-        self._middle = resection.distance_mm(clusters.centre_mm)
+        if middle_mm is None:
+            middle_mm = resection.distance_mm(clusters.centre_mm)
+        self._middle = middle_mm
         self._spread = clusters.radius_mm + SLACK_MM
         self._signed = np.where(self._middle < 0, -np.inf, np.inf)[clusters.cluster]
         self._known = np.zeros(len(self._middle), dtype=bool)
+
+    @property
+    def known(self) -> Values:
+        """Signed distances ``(n,)``, exact where asked for; elsewhere -inf or inf."""
+        return self._signed
 
     @property
     def least_mm(self) -> float:
         """Some point is no farther from the cut than this."""
         return float((np.abs(self._middle) + self._spread).min(initial=np.inf))
 
+    def nearest_cluster(self) -> Mask:
+        """``(k,)`` true for the cluster whose middle is nearest to the cut."""
+        chosen = np.zeros(len(self._middle), dtype=bool)
+        chosen[np.argmin(np.abs(self._middle))] = True
+        return chosen
+
+    def reached(self, reach_mm: float) -> Mask:
+        """``(k,)`` clusters that may have points within a reach of the cut."""
+        return np.abs(self._middle) <= self._spread + reach_mm
+
     def within(self, reach_mm: float) -> Values:
         """Signed distances ``(n,)``, exact within a reach of the cut; elsewhere -inf or inf."""
-        self._ask(np.abs(self._middle) <= self._spread + reach_mm)
+        ask((self, self.reached(reach_mm)))
         return self._signed
 
     def highest(self) -> tuple[float, int]:
         """The largest signed distance, and which point has it."""
         may = self._middle + self._spread >= (self._middle - self._spread).max()
-        self._ask(may)
+        ask((self, may))
         some = np.flatnonzero(may[self._clusters.cluster])
         at = int(some[np.argmax(self._signed[some])])
         return float(self._signed[at]), at
 
-    def _ask(self, wanted: npt.NDArray[np.bool_]) -> None:
+    def unknown(self, wanted: Mask) -> Places:
+        """The points of wanted clusters that have not been asked for; they count as known now."""
         new = wanted & ~self._known
-        places = np.flatnonzero(new[self._clusters.cluster])
-        if len(places):
-            self._signed[places] = self._resection.distance_mm(self.points_mm[places])
         self._known |= new
+        return np.flatnonzero(new[self._clusters.cluster])
 
 
-def sides(clusters: Clusters, resection: Resection) -> npt.NDArray[np.bool_]:
+def looks_at(resection: Resection, many: Sequence[Clusters]) -> tuple[Look, ...]:
+    """A look at each of several sets of points, their middles asked for together."""
+    if not many:
+        return ()
+    middle = resection.distance_mm(np.concatenate([c.centre_mm for c in many]))
+    each = np.split(middle, np.cumsum([len(c.centre_mm) for c in many])[:-1])
+    pairs = zip(many, each, strict=True)
+    return tuple(Look(clusters, resection, middle_mm=own) for clusters, own in pairs)
+
+
+def ask(*wanted: tuple[Look, Mask]) -> None:
+    """Work out the distances of wanted clusters of several looks at one resection together."""
+    places = [(look, look.unknown(clusters)) for look, clusters in wanted]
+    if any(len(p) for _, p in places):
+        points = np.concatenate([look.points_mm[p] for look, p in places])
+        distance = wanted[0][0].resection.distance_mm(points)
+        parts = np.split(distance, np.cumsum([len(p) for _, p in places])[:-1])
+        for (look, place), part in zip(places, parts, strict=True):
+            look.known[place] = part
+
+
+def sides(clusters: Clusters, resection: Resection) -> Mask:
     """Which of the points are resected, ``(n,)``."""
-    resected: npt.NDArray[np.bool_] = Look(clusters, resection).within(0.0) < 0
+    resected: Mask = Look(clusters, resection).within(0.0) < 0
     return resected

@@ -112,16 +112,16 @@ class _Piece:
     patches: Patches
 
 
-def cut_liver(blocks: Blocks, resection: Resection) -> Cut:
+def cut_liver(blocks: Blocks, resection: Resection, *, look: Look | None = None) -> Cut:
     """Divide the liver by a resection.
 
     Blocks and voxels away from the cut go to one side whole; a voxel that the cut may pass
     through is divided by the tangent plane, in parts of at most 1.25 mm, so that no part of it
     belongs to nobody. Within a block the distance is interpolated where it is smooth, see
-    `SmoothBlocks`.
+    `SmoothBlocks`. `look` is one at the blocks' clusters, where there is one already.
     """
     reach = blocks.radius_mm + SLACK_MM
-    distance = Look(blocks.clusters, resection).within(reach)
+    distance = (look or Look(blocks.clusters, resection)).within(reach)
     away = np.abs(distance) > reach
     resected = blocks.counts[away & (distance < 0)].sum(axis=0).astype(np.float64)
     total = blocks.counts.sum(axis=0).astype(np.float64)
@@ -243,7 +243,7 @@ def _shares(
     """
     offsets, steps = _parts(blocks)
     gradient = slope @ np.linalg.inv(steps)
-    length = np.maximum(np.linalg.norm(gradient, axis=1), 1e-9)
+    length = np.maximum(np.sqrt(np.einsum("ij,ij->i", gradient, gradient)), 1e-9)
     share, density = share_below(distance, slope)
     area = abs(float(np.linalg.det(steps))) * length * density
     met = np.flatnonzero(area > 0)
@@ -293,18 +293,24 @@ def share_below(distance: Values, slope: Values) -> tuple[Values, Values]:
     [0.5, 0.875]
     """
     size = np.abs(slope)
-    total = np.maximum(size.sum(axis=1), 1e-12)
+    total = np.maximum(size[:, 0] + size[:, 1] + size[:, 2], 1e-12)
     size = np.maximum(size / total[:, None], _LEAST_SLOPE)
-    level = 0.5 * size.sum(axis=1) - distance / total
-    volume = np.zeros_like(level)
-    area = np.zeros_like(level)
+    most = size[:, 0] + size[:, 1] + size[:, 2]
+    level = 0.5 * most - distance / total
+    share = (level > 0).astype(np.float64)
+    density = np.zeros_like(level)
+    met = np.flatnonzero((level > 0) & (level < most))
+    share[met], density[met] = _in_box(level[met], size[met])
+    return share, density / total
+
+
+def _in_box(level: Values, size: Values) -> tuple[Values, Values]:
+    """Volume of a unit box below a level, and its derivative; slopes ``(n, 3)`` from a corner."""
+    volume, area = np.zeros_like(level), np.zeros_like(level)
     for corner in np.ndindex(2, 2, 2):
         rest = np.maximum(level - size @ np.array(corner, dtype=np.float64), 0.0)
-        sign = (-1.0) ** sum(corner)
-        volume += sign * rest**3
-        area += sign * rest**2
-    product = size.prod(axis=1)
-    crossed = (level > 0) & (level < size.sum(axis=1))
-    share = np.where(crossed, np.clip(volume / (6 * product), 0.0, 1.0), level > 0)
-    density = np.where(crossed, np.maximum(area / (2 * product), 0.0), 0.0) / total
-    return share, density
+        square = (-1.0) ** sum(corner) * rest * rest
+        volume += square * rest
+        area += square
+    product = size[:, 0] * size[:, 1] * size[:, 2]
+    return np.clip(volume / (6 * product), 0.0, 1.0), np.maximum(area / (2 * product), 0.0)

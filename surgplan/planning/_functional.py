@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from surgplan.planning._blocks import OUTSIDE, TUMOUR
 from surgplan.planning._cut import Cut, cut_liver
-from surgplan.planning._perfusion import Perfusions
+from surgplan.planning._looks import Looks
 from surgplan.planning._prepare import PreparedLiver
 from surgplan.planning._resection import Resection
 
@@ -83,11 +83,17 @@ def functional_remnant(
         None where the labels have neither portal nor hepatic veins; ``prepared.perfusions.missing``
         says so in words.
     """
+    looks = Looks.of(prepared, resection)
+    cut = cut or cut_liver(prepared.blocks, resection, look=looks.blocks)
+    return function_of(prepared, cut, looks)
+
+
+def function_of(prepared: PreparedLiver, cut: Cut, looks: Looks) -> FunctionalRemnant | None:
+    """As `functional_remnant`, from what is known of the resection."""
     perfusions = prepared.perfusions
     if not perfusions.each():
         return None
-    cut = cut or cut_liver(prepared.blocks, resection)
-    ml = _by_class(prepared, cut, perfusions, resection)
+    ml = _by_class(prepared, cut, looks)
     counts = prepared.blocks.counts.sum(axis=0)
     voxel_ml = prepared.blocks.geometry.voxel_volume_mm3 / 1000
     total_ml = float(counts[:OUTSIDE].sum() - counts[TUMOUR]) * voxel_ml
@@ -105,24 +111,20 @@ def functional_remnant(
     )
 
 
-def _by_class(
-    prepared: PreparedLiver, cut: Cut, perfusions: Perfusions, resection: Resection
-) -> npt.NDArray[np.float64]:
+def _by_class(prepared: PreparedLiver, cut: Cut, looks: Looks) -> npt.NDArray[np.float64]:
     """Millilitres of the remnant by class and by whether they are tumour, ``(4, 2)``."""
-    blocks, stays, shared = prepared.blocks, cut.stays, perfusions.shared
-    kept = np.zeros(len(blocks.counts), dtype=bool)
-    kept[stays.blocks] = True
-    alike = np.flatnonzero(kept[shared.block])
+    blocks, stays, shared = prepared.blocks, cut.stays, prepared.perfusions.shared
+    kept = np.zeros(len(blocks.counts))
+    kept[stays.blocks] = 1.0
     kind = blocks.tissue[stays.row, stays.column]
     part = np.flatnonzero((kind > 0) & (kind < OUTSIDE))
     row, column = stays.row[part], stays.column[part]
-    key = np.concatenate([shared.tumour[alike], kind[part] == TUMOUR])
-    systems = ((2, perfusions.portal, shared.portal), (4, perfusions.hepatic, shared.hepatic))
-    for bit, perfusion, whole in systems:
-        if perfusion is not None:
-            lost = perfusion.lost(resection)
-            node = np.concatenate([whole[alike], perfusion.node_of[row, column]])
-            key += bit * lost[node]
-    weight = np.concatenate([shared.count[alike], stays.share[part]])
-    counts = np.bincount(key, weights=weight, minlength=2 * _CLASSES)
+    whole_key, part_key = shared.tumour.copy(), (kind[part] == TUMOUR).astype(np.uint8)
+    for perfusion, resected in zip(prepared.perfusions.each(), looks.resected(), strict=True):
+        supply = perfusion.tree.system == "portal"
+        lost = perfusion.lost_from(resected) * np.uint8(2 if supply else 4)
+        whole_key += lost[shared.portal if supply else shared.hepatic]
+        part_key += lost[perfusion.node_of[row, column]]
+    counts = np.bincount(whole_key, shared.count * kept[shared.block], minlength=2 * _CLASSES)
+    counts += np.bincount(part_key, stays.share[part], minlength=2 * _CLASSES)
     return counts.reshape(_CLASSES, 2) * blocks.geometry.voxel_volume_mm3 / 1000

@@ -83,8 +83,11 @@ class Perfusion:
         Resected is what lies in the liver and on the resected side; vessels outside the liver
         stay.
         """
-        resected = self.inside & sides(self.nodes.clusters, resection)
-        return self.nodes.behind(np.flatnonzero(resected))
+        return self.lost_from(sides(self.nodes.clusters, resection))
+
+    def lost_from(self, resected: Mask) -> Mask:
+        """As `lost`, from which nodes are on the resected side."""
+        return self.nodes.behind(np.flatnonzero(self.inside & resected))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -106,8 +109,8 @@ class SharedVoxels:
     block: npt.NDArray[np.int64]
     portal: npt.NDArray[np.int32]
     hepatic: npt.NDArray[np.int32]
-    tumour: npt.NDArray[np.int64]
-    count: npt.NDArray[np.int64]
+    tumour: npt.NDArray[np.uint8]
+    count: npt.NDArray[np.float64]
 
     @classmethod
     def of(
@@ -127,8 +130,8 @@ class SharedVoxels:
             block=block,
             portal=(first - 1).astype(np.int32),
             hepatic=(second - 1).astype(np.int32),
-            tumour=unique % 2,
-            count=count,
+            tumour=(unique % 2).astype(np.uint8),
+            count=count.astype(np.float64),
         )
 
 

@@ -52,10 +52,11 @@ class SmoothBlocks:
         key = np.ravel_multi_index(tuple((twice - low).reshape(-1, 3).T), size)
         unique, inverse = np.unique(key, return_inverse=True)
         index = (np.stack(np.unravel_index(unique, size), axis=1) + low) / 2
-        values = resection.distance_mm(blocks.geometry.to_lps(index))[inverse].reshape(-1, 27)
         middle = first + (edge - 1) / 2
         tests = (middle[:, None] + _TESTS * edge / 2).reshape(-1, 3)
-        exact = resection.distance_mm(blocks.geometry.to_lps(tests)).reshape(-1, len(_TESTS))
+        asked = resection.distance_mm(blocks.geometry.to_lps(np.concatenate([index, tests])))
+        values = asked[: len(index)][inverse].reshape(-1, 27)
+        exact = asked[len(index) :].reshape(-1, len(_TESTS))
         off = np.abs(values @ weights(_TESTS).T - exact)
         return cls(edge=edge, values=values, trusted=off.max(axis=1, initial=0.0) <= TRUSTED_MM)
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from surgplan.planning._boundary import Points
-from surgplan.planning._clusters import sides
 from surgplan.planning._corridor import in_liver
+from surgplan.planning._looks import Looks
 from surgplan.planning._perfusion import Perfusion
 from surgplan.planning._prepare import PreparedLiver
 from surgplan.planning._resection import Resection, Vector
@@ -29,6 +29,8 @@ _HOMING_PARTS = 16
 _STEP_MM = 0.2
 
 Values = npt.NDArray[np.float64]
+
+_NONE = np.zeros((0, 3))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,54 +92,110 @@ def vessels_cut(prepared: PreparedLiver, resection: Resection) -> tuple[VesselCu
     tuple of VesselCut
         Nothing of a system that the labels do not have; ask ``prepared.perfusions.missing``.
     """
-    return tuple(
-        cut
-        for perfusion in prepared.perfusions.each()
-        for cut in sorted(_of_tree(prepared, perfusion, resection), key=lambda c: -c.downstream_ml)
+    return vessels_met_by(prepared, resection, Looks.of(prepared, resection))
+
+
+def vessels_met_by(
+    prepared: PreparedLiver, resection: Resection, looks: Looks
+) -> tuple[VesselCut, ...]:
+    """As `vessels_cut`, from what is known of the resection."""
+    places = [
+        _Places.of(perfusion, resected)
+        for perfusion, resected in zip(prepared.perfusions.each(), looks.resected(), strict=True)
+    ]
+    crossing = _in_parts(_crossings(resection, places), [len(p.child) for p in places])
+    pairs = zip(places, crossing, strict=True)
+    met = [p.met(points, in_liver(prepared, points)) for p, points in pairs]
+    courses = [_courses(p.perfusion, node) for p, (node, _) in zip(places, met, strict=True)]
+    points = [point for _, point in met]
+    angles = _in_parts(
+        _angles(resection, np.concatenate([_NONE, *points]), np.concatenate([_NONE, *courses])),
+        [len(p) for p in points],
     )
+    found: list[VesselCut] = []
+    for own, (node, point), angle in zip(places, met, angles, strict=True):
+        cuts = own.named(node, point, angle)
+        found += sorted(cuts, key=lambda c: -c.downstream_ml)
+    return tuple(found)
 
 
-def _of_tree(
-    prepared: PreparedLiver, perfusion: Perfusion, resection: Resection
-) -> Iterator[VesselCut]:
-    nodes = perfusion.nodes
-    resected = sides(nodes.clusters, resection)
-    child = np.flatnonzero(nodes.above >= 0)
-    parent = nodes.above[child]
-    changes = resected[child] != resected[parent]
-    changes &= perfusion.inside[child] | perfusion.inside[parent]
-    child, parent = child[changes], parent[changes]
-    ends = nodes.points_mm[parent], nodes.points_mm[child]
-    points = _crossings(resection, *ends, begins=resected[parent])
-    inside = in_liver(prepared, points)
-    kept = _one_each(perfusion, child[inside])
-    place, point = child[inside][kept], points[inside][kept]
-    entries = _entries(perfusion, resected)
-    at = ["cut"] * len(place) + ["liver surface"] * len(entries)
-    place = np.concatenate([place, entries])
-    point = np.concatenate([point, nodes.points_mm[entries]])
-    angle = _angles(resection, point, _courses(perfusion, place))
-    for n, node in enumerate(place.tolist()):
-        branch = int(nodes.branch[node])
-        x, y, z = (float(v) for v in point[n])
-        yield VesselCut(
-            system=perfusion.tree.system,
-            branch=branch,
-            label=perfusion.tree.branches[branch].label,
-            order=perfusion.tree.branches[branch].order,
-            at="cut" if at[n] == "cut" else "liver surface",
-            diameter_mm=2 * float(nodes.radius_mm[node]),
-            angle_deg=float(angle[n]),
-            point_mm=(x, y, z),
-            downstream_ml=float(perfusion.downstream_ml[node]),
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Places:
+    """Where a vessel system changes sides.
+
+    Attributes
+    ----------
+    perfusion
+        The system.
+    child
+        ``(n,)`` nodes on the other side of the cut than the node above them.
+    begins
+        ``(n,)`` whether the node above is resected.
+    entries
+        ``(m,)`` first resected nodes of vessels that enter the liver there.
+    """
+
+    perfusion: Perfusion
+    child: Places
+    begins: Mask
+    entries: Places
+
+    @classmethod
+    def of(cls, perfusion: Perfusion, resected: Mask) -> _Places:
+        nodes = perfusion.nodes
+        child = np.flatnonzero(nodes.above >= 0)
+        parent = nodes.above[child]
+        changes = resected[child] != resected[parent]
+        changes &= perfusion.inside[child] | perfusion.inside[parent]
+        child = child[changes]
+        return cls(
+            perfusion=perfusion,
+            child=child,
+            begins=resected[nodes.above[child]],
+            entries=_entries(perfusion, resected),
         )
 
+    def met(self, points: Points, inside: Mask) -> tuple[Places, Points]:
+        """Nodes and points of what is divided: crossings in the liver, one each, and entries."""
+        kept = _one_each(self.perfusion, self.child[inside])
+        node = np.concatenate([self.child[inside][kept], self.entries])
+        entered = self.perfusion.nodes.points_mm[self.entries]
+        return node, np.concatenate([points[inside][kept], entered])
 
-def _crossings(resection: Resection, start: Points, stop: Points, *, begins: Mask) -> Points:
-    """Where the cut meets straight pieces that begin on one side and end on the other.
+    def named(self, node: Places, points: Points, angle: Values) -> Iterator[VesselCut]:
+        """What is divided at nodes of `met`, in words and numbers."""
+        nodes, tree = self.perfusion.nodes, self.perfusion.tree
+        crossings = len(node) - len(self.entries)
+        for n, place in enumerate(node.tolist()):
+            branch = int(nodes.branch[place])
+            x, y, z = (float(v) for v in points[n])
+            yield VesselCut(
+                system=tree.system,
+                branch=branch,
+                label=tree.branches[branch].label,
+                order=tree.branches[branch].order,
+                at="cut" if n < crossings else "liver surface",
+                diameter_mm=2 * float(nodes.radius_mm[place]),
+                angle_deg=float(angle[n]),
+                point_mm=(x, y, z),
+                downstream_ml=float(self.perfusion.downstream_ml[place]),
+            )
+
+
+def _in_parts(values: Values, sizes: list[int]) -> list[Values]:
+    """Rows of an array in runs of the given lengths."""
+    return np.split(values, np.cumsum(sizes))[: len(sizes)]
+
+
+def _crossings(resection: Resection, places: list[_Places]) -> Points:
+    """Where the cut meets the straight pieces that begin on one side and end on the other.
 
     A piece is half a millimetre, or a gap in the vessel; it is divided in sixteen again and again.
     """
+    ends = [(p.perfusion.nodes, p.child, p.begins) for p in places]
+    start = np.concatenate([_NONE, *(n.points_mm[n.above[child]] for n, child, _ in ends)])
+    stop = np.concatenate([_NONE, *(n.points_mm[child] for n, child, _ in ends)])
+    begins = np.concatenate([np.zeros(0, dtype=bool), *(b for *_, b in ends)])
     low, width = np.zeros(len(start)), 1.0
     for _ in range(_HOMING_ROUNDS):
         width /= _HOMING_PARTS
@@ -146,7 +204,8 @@ def _crossings(resection: Resection, start: Points, stop: Points, *, begins: Mas
         resected = (resection.distance_mm(points.reshape(-1, 3)) < 0).reshape(share.shape)
         same = np.logical_and.accumulate(resected == begins[:, None], axis=1)
         low = low + width * same.sum(axis=1)
-    return start + (low + width / 2)[:, None] * (stop - start)
+    points: Points = start + (low + width / 2)[:, None] * (stop - start)
+    return points
 
 
 def _one_each(perfusion: Perfusion, place: Places) -> Places:
