@@ -57,7 +57,7 @@ def make_body(*, tilt_degrees: float = 0.0, spacing=(6.0, 4.0, 4.0)) -> tuple[Vo
     array = np.zeros(len(points), dtype=np.uint8)
     array[(x / 75) ** 2 + (y / 60) ** 2 + (z / 55) ** 2 < 1] = LIVER.label
     inside = array > 0
-    portal = (z - 10) ** 2 + np.minimum(y**2, (x - 42) ** 2) < 36
+    portal = (z - 10) ** 2 + np.minimum(y**2, (x + 10) ** 2) < 36
     array[inside & portal] = PORTAL_VEIN.label
     hepatic = (x - 25) ** 2 + np.minimum(y**2, (z + 15) ** 2) < 36
     array[inside & hepatic] = HEPATIC_VEINS.label
