@@ -18,7 +18,7 @@ from surgplan.phantom._lesions import (
     random_lesions,
 )
 from surgplan.phantom._parts import Part, layers, organ_parts, paint_labels
-from surgplan.phantom._placing import obstacles, place_lesions
+from surgplan.phantom._placing import obstacles, place_drawn, place_lesions
 from surgplan.phantom._routes import LiverSpace
 from surgplan.phantom._shapes import coordinates, subgrid
 from surgplan.phantom._trees import VesselTree
@@ -158,11 +158,12 @@ def make_phantom(settings: PhantomSettings) -> Phantom:
     Raises
     ------
     UsageError
-        If a lesion finds no place in the liver.
+        If a lesion that was asked for by itself finds no place in the liver.
     """
     individual = Individual.draw(settings.seed)
     space = LiverSpace.of(individual)
-    lesions = place_lesions(settings.lesion_specs(), space, trunks(individual))
+    place = place_drawn if isinstance(settings.lesions, int) else place_lesions
+    lesions = place(settings.lesion_specs(), space, trunks(individual))
     around = obstacles(lesions)
     portal = grow_portal(space, around)
     hepatic = grow_hepatic(space, portal, around)

@@ -25,6 +25,7 @@ PUSH_MM = 3.0
 """How far a lesion may be moved to touch a vessel."""
 
 _TRIES = 6000
+_SHRINKS = 5
 
 
 def place_lesions(
@@ -47,6 +48,24 @@ def place_lesions(
         points = points[_has_room(points, lesion, space, tuple(found.values()))]
         found[number] = _placed(lesion, points, trunks)
     return tuple(found[i] for i in range(len(specs)))
+
+
+def place_drawn(
+    specs: tuple[LesionSpec, ...], space: LiverSpace, trunks: tuple[Trunk, ...]
+) -> tuple[Lesion, ...]:
+    """As `place_lesions`, but lesions that nobody asked for in millimetres shrink until they fit.
+
+    Raises
+    ------
+    UsageError
+        If they are too many for the liver.
+    """
+    for _ in range(_SHRINKS):
+        try:
+            return place_lesions(specs, space, trunks)
+        except UsageError:
+            specs = tuple(replace(spec, radius_mm=0.8 * spec.radius_mm) for spec in specs)
+    return place_lesions(specs, space, trunks)
 
 
 def _shape(number: int, spec: LesionSpec, random: np.random.Generator) -> Lesion:

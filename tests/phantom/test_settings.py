@@ -90,3 +90,12 @@ def test_label_map_arrays_are_read_only(phantom: Phantom) -> None:
     with pytest.raises(ValueError, match="read-only"):
         phantom.tree("portal").branches[0].points_mm[0] = 0
     assert np.array_equal(phantom.couinaud.array > 0, phantom.label_map.whole_liver())
+
+
+def test_drawn_lesions_shrink_until_they_fit_and_asked_ones_are_refused() -> None:
+    drawn = make_phantom(PhantomSettings(seed=501, spacing_mm=(6.0, 6.0, 6.0), lesions=1))
+    wished = PhantomSettings(seed=501, lesions=1).lesion_specs()
+    (lesion,) = drawn.lesions
+    assert 0.5 * wished[0].radius_mm < lesion.spec.radius_mm < wished[0].radius_mm
+    with pytest.raises(UsageError, match="no place left"):
+        make_phantom(PhantomSettings(seed=501, spacing_mm=(6.0, 6.0, 6.0), lesions=wished))
