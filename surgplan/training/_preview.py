@@ -22,7 +22,7 @@ _CT_SHOWN = (-120.0, 240.0)
 def write_preview(folders: Sequence[Path], path: Path) -> None:
     """Axial and coronal slices through the largest lesion, or the liver, of each scan folder."""
     rows = -(-len(folders) // _ACROSS)
-    figure = Figure(figsize=(4.4 * _ACROSS, 3.6 * rows + 0.5), facecolor="black")
+    figure = Figure(figsize=(4.8 * _ACROSS, 2.9 * rows + 0.5), facecolor="black")
     FigureCanvasAgg(figure)
     panels = figure.subplots(rows, 2 * _ACROSS, squeeze=False)
     for panel in panels.flat:
@@ -49,8 +49,8 @@ def _show(folder: Path, panels: Any) -> None:
     outline = np.isin(labels.array[at[0]], (2, 16))
     if outline.any():
         panels[0].contour(outline, levels=[0.5], colors="#ffb000", linewidths=0.8)
-    words = ", ".join(f"{x['kind']} {x['diameter_mm']:.0f} mm" for x in lesions[:2]) or "no lesion"
-    panels[0].set_title(f"{folder.name}\n{words}", fontsize=8, color="white")
+    named = [f"{x['kind']} {x['diameter_mm']:.0f} mm" for x in lesions[:2]] or ["no lesion"]
+    panels[0].set_title("\n".join([folder.name, *named]), fontsize=8, color="white")
     person = facts["person"]
     panels[1].set_title(
         f"{facts['modality']} {facts['look']}, {facts['method']}\n"
