@@ -116,15 +116,16 @@ def _by_class(prepared: PreparedLiver, cut: Cut, looks: Looks) -> npt.NDArray[np
     blocks, stays, shared = prepared.blocks, cut.stays, prepared.perfusions.shared
     kept = np.zeros(len(blocks.counts))
     kept[stays.blocks] = 1.0
-    kind = blocks.tissue[stays.row, stays.column]
+    voxel = stays.row * blocks.tissue.shape[1] + stays.column
+    kind = blocks.tissue.ravel()[voxel]
     part = np.flatnonzero((kind > 0) & (kind < OUTSIDE))
-    row, column = stays.row[part], stays.column[part]
+    voxel = voxel[part]
     whole_key, part_key = shared.tumour.copy(), (kind[part] == TUMOUR).astype(np.uint8)
     for perfusion, resected in zip(prepared.perfusions.each(), looks.resected(), strict=True):
         supply = perfusion.tree.system == "portal"
         lost = perfusion.lost_from(resected) * np.uint8(2 if supply else 4)
         whole_key += lost[shared.portal if supply else shared.hepatic]
-        part_key += lost[perfusion.node_of[row, column]]
+        part_key += lost[perfusion.node_of.ravel()[voxel]]
     counts = np.bincount(whole_key, shared.count * kept[shared.block], minlength=2 * _CLASSES)
     counts += np.bincount(part_key, stays.share[part], minlength=2 * _CLASSES)
     return counts.reshape(_CLASSES, 2) * blocks.geometry.voxel_volume_mm3 / 1000

@@ -15,7 +15,7 @@ from surgplan.planning._boundary import Boundary, Points, boundary_of
 from surgplan.planning._clusters import Clusters
 from surgplan.volume import LIVER_TUMOUR, LabelMap, box_of
 
-CLUSTER_MM = 6.0
+CLUSTER_MM = 4.0
 """Edge of the clusters of points on tumours and structures."""
 
 
