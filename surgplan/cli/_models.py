@@ -48,7 +48,9 @@ def add(
     path: Annotated[
         Path,
         typer.Argument(
-            metavar="PATH", help="MONAI bundle or nnU-Net v2 model folder, or a zip of one."
+            metavar="PATH",
+            help="MONAI bundle or nnU-Net v2 model folder, or a zip of one; or "
+            "`totalsegmentator` or `totalsegmentator-mr`: its 3 mm weights on this machine.",
         ),
     ],
     name: Annotated[
@@ -71,12 +73,13 @@ def add(
     need_extra("torch", "models", "ai")
     need_extra("monai", "models", "ai")
     from surgplan.io import name_structures
-    from surgplan.segmentation import add_model, look_into
+    from surgplan.segmentation import TOTALSEGMENTATOR_TASKS, add_model, look_into
 
     with look_into(path) as foreign:
         names = [n for channel, n in sorted(foreign.names.items()) if channel]
         structures = name_structures(names, what=f"the model {foreign.name!r}", table=labels)
-        model = add_model(foreign, structures, name=name)
+        own = str(path) if str(path) in TOTALSEGMENTATOR_TASKS else None
+        model = add_model(foreign, structures, name=name or own)
     lines = [f"{n} -> {s.name if s else 'left out'}" for n, s in structures.items()]
     text = "\n".join([*lines, f"added; use it with --model {model.name}"])
     named = {n: s.name if s else None for n, s in structures.items()}

@@ -35,6 +35,7 @@ from surgplan.segmentation._liver_view import LIVER_CHANNELS, liver_view
 from surgplan.segmentation._network import NetworkSettings, build_network
 from surgplan.segmentation._reliability import Reliability, conformal_bound
 from surgplan.segmentation._segment import Segmentation, SegmentSettings, segment
+from surgplan.segmentation._totalsegmentator import TOTALSEGMENTATOR_TASKS
 
 __all__ = [
     "BORDERS",
@@ -44,6 +45,7 @@ __all__ = [
     "DEFAULT_MODEL",
     "LIVER_CHANNELS",
     "METADATA",
+    "TOTALSEGMENTATOR_TASKS",
     "WEIGHTS",
     "AdoptedModel",
     "Doubt",

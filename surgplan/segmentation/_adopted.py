@@ -31,6 +31,7 @@ from surgplan.segmentation._foreign import ForeignModel, Origin, read_weights
 from surgplan.segmentation._foreign_monai import read_monai_bundle
 from surgplan.segmentation._foreign_nnunet import read_nnunet_folder
 from surgplan.segmentation._preparation import Preparation
+from surgplan.segmentation._totalsegmentator import TOTALSEGMENTATOR_TASKS, totalsegmentator_folder
 from surgplan.volume import ANATOMY, Segment
 
 CARD = "model.json"
@@ -109,6 +110,8 @@ def find_added(name: str | Path | None) -> AdoptedModel | None:
 def look_into(path: Path) -> Iterator[ForeignModel]:
     """Read a MONAI bundle or nnU-Net v2 model folder, or a zip of one; nothing of it is run.
 
+    The names in `TOTALSEGMENTATOR_TASKS` stand for the weights of an installed TotalSegmentator.
+
     Raises
     ------
     NothingToDoError
@@ -118,6 +121,9 @@ def look_into(path: Path) -> Iterator[ForeignModel]:
     UnsafeFileError
         If a zip holds too much.
     """
+    if str(path) in TOTALSEGMENTATOR_TASKS and not path.exists():
+        yield _foreign(totalsegmentator_folder(str(path)))
+        return
     if not path.exists():
         msg = f"no model at {path}: give a folder or zip of a MONAI bundle or nnU-Net model"
         raise NothingToDoError(msg)

@@ -28,6 +28,7 @@ from surgplan.segmentation import (
     look_into,
     segment,
 )
+from surgplan.segmentation._totalsegmentator import totalsegmentator_folder
 from surgplan.volume import LIVER, PORTAL_VEIN, SPLEEN, Geometry, Volume
 
 WINDOW = [16, 16, 16]
@@ -292,3 +293,31 @@ def test_nnunet_models_of_other_kinds_are_refused(tmp_path, file, key, value) ->
     (folder / file).write_text(json.dumps({**content, key: value}))
     with pytest.raises(InputRefusedError):
         added(folder)
+
+
+def test_an_installed_totalsegmentator_is_found_by_its_name(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("TOTALSEG_WEIGHTS_PATH", str(tmp_path))
+    with pytest.raises(NothingToDoError, match="totalseg_download_weights -t total_fast`"):
+        totalsegmentator_folder("totalsegmentator")
+    for task, trainer in ((297, "nnUNetTrainer_4000epochs_NoMirroring"), (852, "nnUNetTrainer")):
+        folder = tmp_path / f"Dataset{task}_Total" / f"{trainer}__nnUNetPlans__3d_fullres"
+        folder.mkdir(parents=True)
+        (folder / "plans.json").write_text("{}")
+    assert totalsegmentator_folder("totalsegmentator").parent.name == "Dataset297_Total"
+    assert totalsegmentator_folder("totalsegmentator-mr").parent.name == "Dataset852_Total"
+    monkeypatch.delenv("TOTALSEG_WEIGHTS_PATH")
+    monkeypatch.setenv("TOTALSEG_HOME_DIR", str(tmp_path / "home"))
+    with (
+        pytest.raises(NothingToDoError, match="home/nnunet/results"),
+        look_into(Path("totalsegmentator")),
+    ):
+        pass
+
+
+def test_its_weights_become_a_model_of_ours(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("TOTALSEG_WEIGHTS_PATH", str(tmp_path))
+    nnunet(tmp_path / "Dataset297_Total" / "nnUNetTrainer__nnUNetPlans__3d_fullres")
+    with look_into(Path("totalsegmentator")) as foreign:
+        model = add_model(foreign, STRUCTURES, name="totalsegmentator")
+    found = segment(scan("CT"), settings=SegmentSettings(model="totalsegmentator"))
+    assert set(model.segments) == {LIVER, SPLEEN} == set(found.label_map.segments)
