@@ -31,8 +31,6 @@ def totalsegmentator_folder(name: str) -> Path:
     task, its_name = TOTALSEGMENTATOR_TASKS[name]
     found = sorted(root.glob(f"Dataset{task}_*/*__3d_*/plans.json"))
     if not found:
-            "total_fast" if task == TOTALSEGMENTATOR_TASKS["totalsegmentator"] else "total_fast_mr"
-        )
         msg = (
             f"no weights of TotalSegmentator's task {task} in {root}; get them with "
             f"`totalseg_download_weights -t {its_name}` or set TOTALSEG_WEIGHTS_PATH"
