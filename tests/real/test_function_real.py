@@ -1,11 +1,9 @@
 """Vessels cut and functional remnant on experts' labels; figures are printed, see ``pytest -s``."""
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
 
 from surgplan.planning import (
     BoundaryError,
@@ -16,48 +14,19 @@ from surgplan.planning import (
     uncertainty,
 )
 from surgplan.volume import (
-    HEPATIC_VEINS,
     LIVER,
-    LIVER_CYST,
-    LIVER_TUMOUR,
-    PORTAL_VEIN,
-    Geometry,
     box_of,
     crop,
-    label_map_from_masks,
 )
 
-CASES = Path(__file__).parents[2] / ".." / "shared" / "cases"
-
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.slow,
-    pytest.mark.skipif(not CASES.is_dir(), reason=f"real cases are not at {CASES}"),
-]
-
-NUMBERS = {
-    "ircadb-01": {
-        LIVER: (5,),
-        PORTAL_VEIN: (10,),
-        HEPATIC_VEINS: (11,),
-        LIVER_CYST: (12,),
-        LIVER_TUMOUR: (13, 14, 15, 16, 17, 18, 19),
-    },
-    "ircadb-17": {LIVER: (3,), PORTAL_VEIN: (5,), HEPATIC_VEINS: (6,), LIVER_TUMOUR: (7, 8)},
-}
+pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 
-@pytest.fixture(scope="module", params=sorted(NUMBERS))
-def case(request):
-    image = sitk.ReadImage(str(CASES / request.param / "labels.nii.gz"))
-    numbers = sitk.GetArrayFromImage(image)
-    x, y, z = image.GetSpacing()
-    geometry = Geometry.from_spacing(
-        shape=numbers.shape, spacing_mm=(z, y, x), origin_mm=image.GetOrigin()
-    )
-    masks = [(s, np.isin(numbers, own)) for s, own in NUMBERS[request.param].items()]
-    box = box_of(masks[0][1], geometry, margin_mm=60.0)
-    return request.param, prepare(crop(label_map_from_masks(masks, geometry), box))
+@pytest.fixture(scope="module")
+def case(expert):
+    label_map = expert.labels()
+    box = box_of(label_map.mask(LIVER), label_map.geometry, margin_mm=60.0)
+    return expert.name, prepare(crop(label_map, box))
 
 
 def test_a_left_hemihepatectomy_follows_its_branch(case):

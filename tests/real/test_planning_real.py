@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -13,36 +11,14 @@ from surgplan.planning import (
     tumours_of,
 )
 from surgplan.volume import (
-    HEPATIC_VEINS,
     LIVER,
-    LIVER_CYST,
     LIVER_TUMOUR,
-    PORTAL_VEIN,
-    Geometry,
-    LabelMap,
     box_of,
     crop,
-    label_map_from_masks,
 )
 
-CASES = Path(__file__).parents[2] / ".." / "shared" / "cases"
+pytestmark = [pytest.mark.real, pytest.mark.slow]
 
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.slow,
-    pytest.mark.skipif(not CASES.is_dir(), reason=f"real cases are not at {CASES}"),
-]
-
-NUMBERS = {
-    "ircadb-01": {
-        LIVER: (5,),
-        PORTAL_VEIN: (10,),
-        HEPATIC_VEINS: (11,),
-        LIVER_CYST: (12,),
-        LIVER_TUMOUR: (13, 14, 15, 16, 17, 18, 19),
-    },
-    "ircadb-17": {LIVER: (3,), PORTAL_VEIN: (5,), HEPATIC_VEINS: (6,), LIVER_TUMOUR: (7, 8)},
-}
 TUMOURS_ML = {
     "ircadb-01": (84.4, 10.1, 7.5, 3.7, 2.7, 2.5, 0.4),
     "ircadb-17": (85.6, 78.6),
@@ -51,24 +27,13 @@ LIVER_ML = {"ircadb-01": 1489.0, "ircadb-17": 1861.0}
 MARGIN_MM = 10.0
 
 
-def expert_labels(name: str) -> LabelMap:
-    image = sitk.ReadImage(str(CASES / name / "labels.nii.gz"))
-    numbers = sitk.GetArrayFromImage(image)
-    x, y, z = image.GetSpacing()
-    geometry = Geometry.from_spacing(
-        shape=numbers.shape, spacing_mm=(z, y, x), origin_mm=image.GetOrigin()
-    )
-    masks = [(segment, np.isin(numbers, own)) for segment, own in NUMBERS[name].items()]
-    box = box_of(masks[0][1], geometry, margin_mm=20.0)
-    return crop(label_map_from_masks(masks, geometry), box)
-
-
-@pytest.fixture(scope="module", params=sorted(NUMBERS))
-def case(request):
-    label_map = expert_labels(request.param)
+@pytest.fixture(scope="module")
+def case(expert):
+    whole = expert.labels()
+    label_map = crop(whole, box_of(whole.mask(LIVER), whole.geometry, margin_mm=20.0))
     size = Patient(height_cm=170, weight_kg=70)
     plans = propose(label_map, margin_mm=MARGIN_MM, patient=size)
-    return request.param, label_map, label_map.whole_liver(), plans
+    return expert.name, label_map, label_map.whole_liver(), plans
 
 
 def test_the_experts_tumours_are_found_one_by_one(case):

@@ -2,11 +2,9 @@
 
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
 
 from surgplan.io import read_volume
 from surgplan.planning import (
@@ -21,71 +19,22 @@ from surgplan.planning import (
     vessels_cut,
 )
 from surgplan.volume import (
-    ARTERIES,
     BONE,
-    HEPATIC_VEINS,
-    LEFT_KIDNEY,
-    LIVER,
-    LIVER_CYST,
-    LIVER_TUMOUR,
-    LUNGS,
-    PORTAL_VEIN,
-    RIGHT_KIDNEY,
-    SPLEEN,
-    Geometry,
     box_of,
     crop,
-    label_map_from_masks,
 )
 
-CASES = Path(__file__).parents[2] / ".." / "shared" / "cases"
+pytestmark = [pytest.mark.real, pytest.mark.slow]
 
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.slow,
-    pytest.mark.skipif(not CASES.is_dir(), reason=f"real cases are not at {CASES}"),
-]
-
-NUMBERS = {
-    "ircadb-01": {
-        BONE: (2,),
-        LUNGS: (3, 4),
-        LIVER: (5,),
-        LEFT_KIDNEY: (6,),
-        RIGHT_KIDNEY: (7,),
-        SPLEEN: (8,),
-        ARTERIES: (9,),
-        PORTAL_VEIN: (10,),
-        HEPATIC_VEINS: (11,),
-        LIVER_CYST: (12,),
-        LIVER_TUMOUR: (13, 14, 15, 16, 17, 18, 19),
-    },
-    "ircadb-17": {
-        BONE: (2,),
-        LIVER: (3,),
-        ARTERIES: (4,),
-        PORTAL_VEIN: (5,),
-        HEPATIC_VEINS: (6,),
-        LIVER_TUMOUR: (7, 8),
-    },
-}
 SCANS = {"ircadb-01": "ct.nii.gz", "ircadb-17": "dicom"}
 
 
-@pytest.fixture(scope="module", params=sorted(NUMBERS))
-def case(request):
-    folder = CASES / request.param
-    image = sitk.ReadImage(str(folder / "labels.nii.gz"))
-    numbers = sitk.GetArrayFromImage(image)
-    x, y, z = image.GetSpacing()
-    geometry = Geometry.from_spacing(
-        shape=numbers.shape, spacing_mm=(z, y, x), origin_mm=image.GetOrigin()
-    )
-    scan = read_volume(folder / SCANS[request.param])
-    assert scan.geometry.matches(geometry)
-    masks = [(s, np.isin(numbers, own)) for s, own in NUMBERS[request.param].items()]
-    label_map = label_map_from_masks(masks, geometry)
-    return request.param, label_map, body_mask(scan)
+@pytest.fixture(scope="module")
+def case(expert):
+    label_map = expert.labels(structures=None)
+    scan = read_volume(expert.folder / SCANS[expert.name])
+    assert scan.geometry.matches(label_map.geometry)
+    return expert.name, label_map, body_mask(scan)
 
 
 @pytest.fixture(scope="module")

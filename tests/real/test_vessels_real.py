@@ -1,7 +1,6 @@
 """Trees and Couinaud segments of experts' vessels; figures are printed, see ``pytest -s``."""
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,52 +8,23 @@ import SimpleITK as sitk
 
 from surgplan.planning import couinaud_from_vessels, territories, vessel_trees
 from surgplan.volume import (
-    HEPATIC_VEINS,
-    LIVER,
-    LIVER_CYST,
-    LIVER_TUMOUR,
-    PORTAL_VEIN,
-    Geometry,
     box_of,
     crop,
-    label_map_from_masks,
 )
 
-CASES = Path(__file__).parents[2] / ".." / "shared" / "cases"
+pytestmark = [pytest.mark.real, pytest.mark.slow]
 
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.slow,
-    pytest.mark.skipif(not CASES.is_dir(), reason=f"real cases are not at {CASES}"),
-]
-
-NUMBERS = {
-    "ircadb-01": {
-        LIVER: (5,),
-        PORTAL_VEIN: (10,),
-        HEPATIC_VEINS: (11,),
-        LIVER_CYST: (12,),
-        LIVER_TUMOUR: (13, 14, 15, 16, 17, 18, 19),
-    },
-    "ircadb-17": {LIVER: (3,), PORTAL_VEIN: (5,), HEPATIC_VEINS: (6,), LIVER_TUMOUR: (7, 8)},
-}
 LEAST_DICE = {"ircadb-01": 0.82, "ircadb-17": 0.77}
 
 
-@pytest.fixture(scope="module", params=sorted(NUMBERS))
-def case(request):
-    folder = CASES / request.param
-    image = sitk.ReadImage(str(folder / "labels.nii.gz"))
-    numbers = sitk.GetArrayFromImage(image)
-    x, y, z = image.GetSpacing()
-    geometry = Geometry.from_spacing(
-        shape=numbers.shape, spacing_mm=(z, y, x), origin_mm=image.GetOrigin()
-    )
-    masks = [(s, np.isin(numbers, own)) for s, own in NUMBERS[request.param].items()]
-    couinaud = sitk.GetArrayFromImage(sitk.ReadImage(str(folder / "couinaud.nii.gz")))
-    box = box_of(couinaud > 0, geometry, margin_mm=60)
-    label_map = crop(label_map_from_masks(masks, geometry), box)
-    return request.param, label_map, couinaud[box], vessel_trees(label_map)
+@pytest.fixture(scope="module")
+def case(expert):
+    image = sitk.ReadImage(str(expert.folder / "couinaud.nii.gz"))
+    couinaud = sitk.GetArrayFromImage(image)
+    label_map = expert.labels()
+    box = box_of(couinaud > 0, label_map.geometry, margin_mm=60)
+    label_map = crop(label_map, box)
+    return expert.name, label_map, couinaud[box], vessel_trees(label_map)
 
 
 def test_each_system_is_one_tree_with_its_trunks_named(case):
