@@ -59,7 +59,7 @@ class AnatomyTab(QWidget):
         state = self.session.state
         start(
             self.session,
-            partial(_found, state, Preferences.read()),
+            partial(_found, state, self.session.preferences),
             title="Finding structures",
             done=partial(self._take, state),
         )

@@ -13,6 +13,9 @@ from napari_surgplan._state import State
 from surgplan.errors import NothingToDoError, OutputError
 from surgplan.io import (
     Case,
+    list_series,
+    read_volume,
+    write_dicom_seg,
     write_dicom_series,
     write_label_map,
     write_scene,
@@ -120,6 +123,25 @@ def export_structures(session: Session, path: Path, progress: Progress) -> Path:
         raise NothingToDoError(msg)
     write_label_map(session.label_map, path)
     return path
+
+
+def export_dicom_seg(session: Session, folder: Path, progress: Progress) -> Path:
+    """``structures.dcm``, a DICOM Segmentation that refers to the images of the scan.
+
+    A scan that did not come as DICOM, or whose images are gone, is written beside it.
+    """
+    volume, label_map, images = session.volume, session.label_map, session.source
+    if volume is None or label_map is None:
+        msg = "there are no structures to export; find them in the tab Anatomy"
+        raise NothingToDoError(msg)
+    series = volume.identity
+    if images is None or not images.exists() or not list_series(images):
+        progress(0.1, "images")
+        images = export_scan(session, folder / "scan", progress)
+        series = read_volume(images).identity
+    progress(0.6, "segmentation")
+    write_dicom_seg(label_map, images, folder / "structures.dcm", series=str(series))
+    return folder
 
 
 def export_scan(session: Session, path: Path, progress: Progress) -> Path:

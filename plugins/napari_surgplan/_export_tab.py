@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QFileDialog, QGridLayout, QLabel, QPushButton, QVBoxL
 from napari_surgplan._export import (
     Export,
     export_case,
+    export_dicom_seg,
     export_report,
     export_scan,
     export_scene,
@@ -54,6 +55,8 @@ DOORS = (
          write=export_surfaces),
     Door(text="Structures…", tip="Label map for 3D Slicer or scripts", write=export_structures,
          suffixes="3D Slicer (*.seg.nrrd);;NIfTI (*.nii.gz);;MetaImage (*.mha)"),
+    Door(text="Structures (DICOM SEG)…", tip="Segmentation object for a PACS, with its images",
+         write=export_dicom_seg),
     Door(text="Scan (NIfTI, NRRD)…", tip="The scan on its own grid", write=export_scan,
          suffixes="NIfTI (*.nii.gz);;NRRD (*.nrrd);;MetaImage (*.mha)", needs_labels=False),
     Door(text="Scan (DICOM)…", tip="One file for each slice, without any patient data",

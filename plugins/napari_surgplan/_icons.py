@@ -56,6 +56,17 @@ def _curved(painter: QPainter, colour: QColor) -> None:
     painter.drawPath(path)
 
 
+def _bowl(painter: QPainter, colour: QColor) -> None:
+    _liver(painter, colour)
+    path = QPainterPath(QPointF(2, 9))
+    path.cubicTo(8, 9, 12, 13, 11.5, 21)
+    painter.setPen(_pen(_CUT, 2.2))
+    painter.drawPath(path)
+    painter.setBrush(colour)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.drawEllipse(QPointF(6.5, 14.5), 1.8, 1.8)
+
+
 def _wedge(painter: QPainter, colour: QColor) -> None:
     _liver(painter, colour)
     path = QPainterPath(QPointF(5, 3))
@@ -97,6 +108,7 @@ def _target(painter: QPainter, colour: QColor) -> None:
 DRAWINGS: dict[str, Callable[[QPainter, QColor], None]] = {
     "plane": _plane,
     "curved": _curved,
+    "bowl": _bowl,
     "wedge": _wedge,
     "territory": _branch,
     "drawn": _draw,

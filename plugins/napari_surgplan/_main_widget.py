@@ -65,6 +65,9 @@ class MainWidget(QWidget):
             self.tabs.setTabToolTip(number, f"Alt+{number + 1}")
             key = QShortcut(QKeySequence(f"Alt+{number + 1}"), self)
             key.activated.connect(lambda place=number: self.tabs.setCurrentIndex(place))
+        stage = self.tab(RehearseTab).rehearser
+        cut = self.tab(PlanTab).layers
+        stage.stage_changed.connect(lambda: cut.show(shown=stage.stage is None))
         self.status = StatusBar(self.session)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
@@ -74,7 +77,7 @@ class MainWidget(QWidget):
         self.setMinimumWidth(NARROWEST)
         self._main: Any = viewer.window._qt_viewer
         self._main.installEventFilter(self)
-        self.apply(Preferences.read())
+        self.apply(self.session.preferences)
         self.session.scan_changed.connect(self._scan_changed)
         self._scan_changed()
         viewer.layers.events.inserted.connect(lambda: QTimer.singleShot(0, self._adopt))
@@ -82,7 +85,7 @@ class MainWidget(QWidget):
 
     def apply(self, preferences: Preferences) -> None:
         """Take over what the user prefers."""
-        self.preferences = preferences
+        self.session.preferences = preferences
         if self.session.shown is not None:
             self.session.shown.prefer(preferences)
 
@@ -101,18 +104,18 @@ class MainWidget(QWidget):
 
     def ask_preferences(self) -> None:
         """Show the page of preferences, and keep what is chosen."""
-        dialog = PreferencesDialog(self.preferences, self)
+        dialog = PreferencesDialog(self.session.preferences, self)
         if dialog.exec():
             self.apply(dialog.chosen())
             try:
-                self.preferences.write()
+                self.session.preferences.write()
             except SurgplanError as e:
                 tell_error(self.session, e)
 
     def _scan_changed(self) -> None:
         self.four.setEnabled(self.session.volume is not None)
         if self.session.volume is not None:
-            self.four.setChecked(self.preferences.four_views)
+            self.four.setChecked(self.session.preferences.four_views)
 
     def _adopt(self) -> None:
         """Go on with what napari's own File > Open or a menu of samples brought in."""

@@ -57,15 +57,16 @@ class PlanLayers:
         return next((x for x in self.viewer.layers if x.metadata.get(_NAME) == name), None)
 
     def show(self, *, shown: bool) -> None:
-        """Show the cut, or leave the stage to the rehearsal."""
+        """Show the cut, or leave the stage to the rehearsal: only its line on slices stays."""
         self.shown = shown
         self.refresh()
 
     def refresh(self) -> None:
         """Draw the draft as it is now."""
-        draft = self.planner.draft if self.shown else None
-        if draft is None:
+        draft = self.planner.draft
+        if draft is None or not self.shown:
             self._remove()
+            self._draw_line()
             return
         self._draw_sheet(draft)
         self._draw_handles(draft)
@@ -84,9 +85,9 @@ class PlanLayers:
 
     def _look(self) -> None:
         """What is drawn on slices follows them."""
+        self._draw_line()
         draft = self.planner.draft
         if draft is not None and self.shown:
-            self._draw_line()
             self._draw_handles(draft)
 
     def _draw_sheet(self, draft: Draft) -> None:
@@ -137,7 +138,7 @@ class PlanLayers:
 
     def _draw_line(self) -> None:
         draft, layer = self.planner.draft, self.layer(LINE)
-        if draft is None or draft.sheet is None or not self.shown:
+        if draft is None or draft.sheet is None:
             self._drop(layer)
             return
         focus = self.planner.session.focus_mm
@@ -185,7 +186,7 @@ class PlanLayers:
         layer.vertex_colors = tinted
 
     def _remove(self) -> None:
-        for name in (CUT, LINE, HANDLES, _ON_SLICES, SPECIMEN_TINT):
+        for name in (CUT, HANDLES, _ON_SLICES, SPECIMEN_TINT):
             self._drop(self.layer(name))
         self._painted = None
         if self._liver_colours is not None and self._liver_colours[0] in self.viewer.layers:

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from qtpy.QtCore import QObject, QSize, Qt, QTimer
-from qtpy.QtCore import Signal as QtSignal
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
-    QMenu,
     QPushButton,
     QStackedWidget,
     QTabWidget,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_surgplan._icons import icon
+from napari_surgplan._kind_row import KindRow
 from napari_surgplan._map_picture import picture_of
-from napari_surgplan._mouse import CutMouse, Pointer
+from napari_surgplan._mice import Mice
+from napari_surgplan._mouse import CutMouse
 from napari_surgplan._newest import Newest
 from napari_surgplan._plan_bar import PlanBar
 from napari_surgplan._plan_clicks import HINTS, PlanClicks
@@ -31,6 +27,7 @@ from napari_surgplan._plan_layers import PlanLayers
 from napari_surgplan._plan_rows import headline, rows_of
 from napari_surgplan._plan_table import CompareTable, PlanTable
 from napari_surgplan._planner import Draft, Planner
+from napari_surgplan._post import Post
 from napari_surgplan._proposals import ProposalBar
 from napari_surgplan._resectogram import Resectogram
 from napari_surgplan._session import Session
@@ -42,33 +39,9 @@ EMPTY = (
     "<h3>No structures yet</h3>Find them in the tab <b>Anatomy</b>, or open a case that has them. "
     "Then plan the cut here."
 )
-KINDS: tuple[tuple[str, str, str, str], ...] = (
-    ("plane", "Plane", "A flat cut beside the tumours that keeps the most liver", "Ctrl+1"),
-    ("curved", "Curved", "A flat patch to be bent by its sixteen handles", "Ctrl+2"),
-    ("wedge", "Wedge", "All within the margin of the tumours, out the shortest way", "Ctrl+3"),
-    ("territory", "Territory", "Then click a vessel: what hangs on it is resected", "Ctrl+4"),
-    ("drawn", "Draw", "Then click points on the liver: the cut runs through them", "Ctrl+5"),
-)
 _CALM_MS = 120
 _TWO_LINES = 50
 _GOOD, _BAD, _WAIT = "#2e7d4f", "#a33a3a", "#5b6472"
-
-
-class _Post(QObject):
-    """Runs functions on the thread of the window, as long as their owner is there."""
-
-    posted = QtSignal(object)
-
-    def __init__(self, owner: QObject) -> None:
-        super().__init__(owner)
-        self.posted.connect(self._run, Qt.ConnectionType.QueuedConnection)
-
-    def _run(self, call: Callable[[], None]) -> None:
-        call()
-
-    def __call__(self, call: Callable[[], None]) -> None:
-        with suppress(RuntimeError):  # the window is gone: nobody waits for the result
-            self.posted.emit(call)
 
 
 class PlanTab(QWidget):
@@ -83,11 +56,11 @@ class PlanTab(QWidget):
     def __init__(self, session: Session, viewer: Any) -> None:
         super().__init__()
         self.session = session
-        self._post = _Post(self)
+        self._post = Post(self)
         self.planner = Planner(session, here=self._post)
         self.layers = PlanLayers(self.planner, viewer)
         self.clicks = PlanClicks(self.planner)
-        self.mice: dict[Any, CutMouse] = {}
+        self.mice = Mice(session, viewer, self._mouse)
         self.mapper: Newest[Draft, Any] = Newest(self._mapped)
         self._calm = QTimer(self)
         self._calm.setSingleShot(True)
@@ -95,10 +68,6 @@ class PlanTab(QWidget):
         self._make()
         self._lay_out()
         self._connect()
-        self._join(viewer)
-        if session.shown is not None:
-            session.shown.cross.joined.connect(self._join)
-            session.shown.cross.left.connect(self._leave)
         self._show_ready()
 
     def begin(self, kind: str) -> None:
@@ -114,27 +83,15 @@ class PlanTab(QWidget):
             done=partial(self._begun, kind),
         )
 
-    def _join(self, view: Any) -> None:
-        """Let the mouse work on the cut in another view, too."""
-        self.mice[view] = CutMouse(self.planner, self.layers, view, clicked=self._clicked)
-
-    def _leave(self, view: Any) -> None:
-        mouse = self.mice.pop(view, None)
-        if mouse is not None:
-            mouse.close()
+    def _mouse(self, view: Any) -> CutMouse:
+        return CutMouse(self.planner, self.layers, view, clicked=self.clicks.click)
 
     def _begun(self, kind: str, resection: Resection) -> None:
         self.planner.begin(kind, resection)
 
     def _make(self) -> None:
-        self.buttons = {
-            kind: self._kind_button(kind, word, tip, keys) for kind, word, tip, keys in KINDS
-        }
-        starts = QMenu(self)
-        starts.addAction("Flat, to be bent", partial(self.begin, "curved"))
-        starts.addAction("Around the tumours", partial(self.begin, "bowl"))
-        self.buttons["curved"].setMenu(starts)
-        self.buttons["curved"].setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
+        self.kinds = KindRow()
+        self.buttons = self.kinds.buttons
         self.swap = QPushButton("Swap sides")
         self.swap.setToolTip("Resect the other side of the cut (Ctrl+Shift+S)")
         self.swap.setShortcut("Ctrl+Shift+S")
@@ -154,23 +111,7 @@ class PlanTab(QWidget):
         self.map = Resectogram()
         self.compare = CompareTable()
 
-    def _kind_button(self, kind: str, word: str, tip: str, keys: str) -> QToolButton:
-        button = QToolButton()
-        button.setText(word)
-        button.setIcon(icon(kind))
-        button.setIconSize(QSize(32, 32))
-        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
-        button.setToolTip(f"{tip} ({keys})")
-        button.setShortcut(keys)
-        button.setMinimumWidth(60)
-        button.clicked.connect(partial(self.begin, kind))
-        return button
-
     def _lay_out(self) -> None:
-        kinds = QHBoxLayout()
-        kinds.setSpacing(2)
-        for button in self.buttons.values():
-            kinds.addWidget(button, 1)
         hint = QHBoxLayout()
         hint.addWidget(self.hint, 1)
         hint.addWidget(self.finish)
@@ -182,7 +123,7 @@ class PlanTab(QWidget):
         layout = QVBoxLayout(work)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.setSpacing(6)
-        layout.addLayout(kinds)
+        layout.addWidget(self.kinds)
         layout.addLayout(hint)
         second = QHBoxLayout()
         second.addWidget(self.proposals, 1)
@@ -210,6 +151,7 @@ class PlanTab(QWidget):
         planner.numbers_changed.connect(self._show_numbers)
         planner.cut_changed.connect(lambda *_: self._calm.start())
         self._calm.timeout.connect(self._ask_map)
+        self.kinds.chosen.connect(self.begin)
         self.mapper.done.connect(lambda _, got: self._post(partial(self._show_map, got)))
         self.clicks.changed.connect(self._show_hint)
         self.finish.clicked.connect(self.clicks.stop)
@@ -232,9 +174,6 @@ class PlanTab(QWidget):
             done=self.planner.take_ready,
         )
 
-    def _clicked(self, pointer: Pointer) -> bool:
-        return self.clicks.click(pointer)
-
     def _wished(self) -> None:
         asked = self.wishes.wishes()
         self.planner.wish(condition=asked.condition, patient=asked.patient, tumours=asked.tumours)
@@ -242,8 +181,7 @@ class PlanTab(QWidget):
     def _show_ready(self) -> None:
         prepared = self.planner.prepared
         self.stack.setCurrentIndex(0 if self.session.label_map is None else 1)
-        for button in self.buttons.values():
-            button.setEnabled(prepared is not None)
+        self.kinds.setEnabled(prepared is not None)
         self.proposals.setEnabled(prepared is not None)
         if prepared is not None:
             self.wishes.show_tumours([shape.tumour for shape in prepared.tumours])

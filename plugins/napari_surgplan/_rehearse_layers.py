@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_surgplan._eyes import CUT, HANDLES, PART, ROLE, role_of
+from napari_surgplan._eyes import PART, ROLE
 from napari_surgplan._layers import AXES, LIGHT, SHADOW, to_world
 from napari_surgplan._rehearser import Rehearser
 from surgplan.mesh import Surface
@@ -151,15 +151,12 @@ class RehearseLayers:
         return tint
 
     def _show_whole(self, *, shown: bool) -> None:
-        """The whole liver and the cut make room for the parts, and come back."""
+        """The whole liver makes room for the parts, and comes back."""
         owner = self.rehearser.session.shown
-        if owner is None or self._hidden is not shown:
-            return
-        self._hidden = not shown
-        liver = owner.surface_of(LIVER.label)
-        for layer in self.viewer.layers:
-            if layer is liver or role_of(layer) in (CUT, HANDLES):
-                owner.eyes.set_open(layer, is_open=shown)
+        liver = None if owner is None else owner.surface_of(LIVER.label)
+        if owner is not None and liver is not None and self._hidden is shown:
+            self._hidden = not shown
+            owner.eyes.set_open(liver, is_open=shown)
 
     def _add(self, kind: str, data: Any, name: str, **settings: Any) -> None:
         selected = set(self.viewer.layers.selection)

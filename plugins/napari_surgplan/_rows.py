@@ -9,8 +9,26 @@ import numpy.typing as npt
 
 from napari_surgplan._follow import WHOLE_LIVER, Progress, silent
 from napari_surgplan._state import State
+from surgplan.planning import tumours_of
 from surgplan.report import ReportInput, mean_confidence
-from surgplan.volume import LIVER, LabelMap, Segment
+from surgplan.volume import LIVER, LIVER_TUMOUR, LabelMap, Segment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One of several pieces of a structure: a tumour.
+
+    Attributes
+    ----------
+    name, volume_ml
+        What people call it, and its size by counting voxels.
+    centre_mm
+        LPS.
+    """
+
+    name: str
+    volume_ml: float
+    centre_mm: tuple[float, float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +43,14 @@ class Row:
         By counting voxels.
     confidence
         Mean probability that the model gave to its choice; None where no model was asked.
+    parts
+        The tumours one by one, largest first, numbered as in plans; empty for other structures.
     """
 
     segment: Segment
     volume_ml: float
     confidence: float | None
+    parts: tuple[Part, ...] = ()
 
 
 def rows_of(state: State, *, progress: Progress = silent) -> tuple[Row, ...]:
@@ -57,9 +78,21 @@ def rows_of(state: State, *, progress: Progress = silent) -> tuple[Row, ...]:
                 segment=WHOLE_LIVER if liver else segment,
                 volume_ml=float(voxels) * voxel_ml,
                 confidence=sure.get(segment.name),
+                parts=_tumours(label_map) if segment.code == LIVER_TUMOUR.code else (),
             )
         )
     return tuple(rows)
+
+
+def _tumours(label_map: LabelMap) -> tuple[Part, ...]:
+    return tuple(
+        Part(
+            name=f"tumour {tumour.id}, ⌀ {tumour.diameter_mm:.0f} mm",
+            volume_ml=tumour.volume_ml,
+            centre_mm=tumour.centre_mm,
+        )
+        for tumour in tumours_of(label_map)
+    )
 
 
 def middle_mm(label_map: LabelMap, segment: Segment) -> npt.NDArray[np.float64]:

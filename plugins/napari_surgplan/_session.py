@@ -14,6 +14,7 @@ from napari_surgplan._autosave import Autosave
 from napari_surgplan._follow import Progress, follow, silent
 from napari_surgplan._history import History
 from napari_surgplan._load import Loaded, load
+from napari_surgplan._preferences import Preferences
 from napari_surgplan._shown import Shown
 from napari_surgplan._state import State
 from surgplan.errors import NothingToDoError, ScanMismatchError
@@ -63,7 +64,9 @@ class Session:
         self.history = History()
         self.autosave = Autosave(self.message.emit)
         self.scan_fingerprint: str | None = None
+        self.source: Path | None = None
         self.focus_mm: npt.NDArray[np.float64] | None = None
+        self.preferences = Preferences.read()
         self.shown = Shown(self, viewer) if viewer is not None else None
 
     @property
@@ -114,6 +117,7 @@ class Session:
             self.history.clear()
             self.autosave.begin(loaded.case, loaded.saved, loaded.source)
             self.scan_fingerprint = loaded.scan_fingerprint
+            self.source = loaded.source
             self.focus_mm = None
         else:
             self.history.push(self.state)

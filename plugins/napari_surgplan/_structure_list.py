@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_surgplan._rows import Row, middle_mm
+from napari_surgplan._rows import Part, Row, middle_mm
 from napari_surgplan._session import Session
 from surgplan.volume import Segment
 
@@ -24,10 +24,12 @@ DOUBTFUL = 0.8
 """Mean confidence below which a structure is pointed out."""
 WARNING = QColor("#f2994a")
 NAME, VOLUME, SURE = range(3)
+_SEGMENT = int(Qt.ItemDataRole.UserRole)
+_PLACE = _SEGMENT + 1
 
 
 class StructureList(QWidget):
-    """One row for each structure; a click on it brings all views to its middle."""
+    """A row for each structure and each tumour; a click brings all views to its middle."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -36,7 +38,7 @@ class StructureList(QWidget):
         self.tree = QTreeWidget()
         self.tree.setColumnCount(3)
         self.tree.setHeaderLabels(["Structure", "Volume", "Sure"])
-        self.tree.setRootIsDecorated(False)
+        self.tree.setIndentation(14)
         self.tree.setToolTip("Tick: show. Click: go there. Double click: colour.")
         header = self.tree.header()
         header.setStretchLastSection(False)
@@ -77,12 +79,12 @@ class StructureList(QWidget):
     def current(self) -> Segment | None:
         """The structure chosen."""
         item = self.tree.currentItem()
-        return None if item is None else item.data(NAME, Qt.ItemDataRole.UserRole)
+        return None if item is None else item.data(NAME, _SEGMENT)
 
     def _fill(self, item: QTreeWidgetItem, row: Row) -> None:
         shown = self.session.shown
         item.setText(NAME, row.segment.name)
-        item.setData(NAME, Qt.ItemDataRole.UserRole, row.segment)
+        item.setData(NAME, _SEGMENT, row.segment)
         item.setText(VOLUME, f"{row.volume_ml:.1f} ml")
         item.setText(SURE, "" if row.confidence is None else f"{100 * row.confidence:.0f} %")
         if row.confidence is not None and row.confidence < DOUBTFUL:
@@ -96,21 +98,34 @@ class StructureList(QWidget):
             item.setCheckState(NAME, state)
             item.setIcon(NAME, _patch(QColor(*look.colour)))
 
+        for part in row.parts:
+            self._add_part(item, part)
+        item.setExpanded(True)
+
+    def _add_part(self, item: QTreeWidgetItem, part: Part) -> None:
+        below = QTreeWidgetItem(item, [part.name, f"{part.volume_ml:.1f} ml"])
+        below.setData(NAME, _SEGMENT, item.data(NAME, _SEGMENT))
+        below.setData(NAME, _PLACE, part.centre_mm)
+        below.setTextAlignment(VOLUME, Qt.AlignmentFlag.AlignRight)
+
     def _ticked(self, item: QTreeWidgetItem, column: int) -> None:
-        if column == NAME and self.session.shown is not None:
-            segment = item.data(NAME, Qt.ItemDataRole.UserRole)
+        whole = item.data(NAME, _PLACE) is None
+        if column == NAME and whole and self.session.shown is not None:
+            segment = item.data(NAME, _SEGMENT)
             visible = item.checkState(NAME) == Qt.CheckState.Checked
             if self.session.shown.look(segment).visible != visible:
                 self.session.shown.set_look(segment, visible=visible)
 
     def _clicked(self, item: QTreeWidgetItem) -> None:
-        label_map = self.session.label_map
-        if label_map is not None:
-            self.session.focus(middle_mm(label_map, item.data(NAME, Qt.ItemDataRole.UserRole)))
+        label_map, place_mm = self.session.label_map, item.data(NAME, _PLACE)
+        if place_mm is not None:
+            self.session.focus(place_mm)
+        elif label_map is not None:
+            self.session.focus(middle_mm(label_map, item.data(NAME, _SEGMENT)))
 
     def _chosen(self, item: QTreeWidgetItem | None) -> None:
         if item is not None and self.session.shown is not None:
-            look = self.session.shown.look(item.data(NAME, Qt.ItemDataRole.UserRole))
+            look = self.session.shown.look(item.data(NAME, _SEGMENT))
             blocker = QSignalBlocker(self.opacity)
             self.opacity.setValue(round(100 * look.opacity))
             blocker.unblock()
@@ -121,8 +136,8 @@ class StructureList(QWidget):
             self.session.shown.set_look(segment, opacity=percent / 100)
 
     def _ask_colour(self, item: QTreeWidgetItem) -> None:
-        segment, shown = item.data(NAME, Qt.ItemDataRole.UserRole), self.session.shown
-        if shown is None:
+        segment, shown = item.data(NAME, _SEGMENT), self.session.shown
+        if shown is None or item.data(NAME, _PLACE) is not None:
             return
         colour = QColorDialog.getColor(QColor(*shown.look(segment).colour), self, segment.name)
         if colour.isValid():

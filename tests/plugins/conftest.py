@@ -41,7 +41,14 @@ def home(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def make_body(*, tilt_degrees: float = 0.0, spacing=(6.0, 4.0, 4.0)) -> tuple[Volume, LabelMap]:
+TUMOUR = (-35.0, 10.0, 5.0, 15.0)
+BESIDE_VESSELS = (-48.0, 5.0, -14.0, 10.0)
+"""Centre and radius of a tumour that a single branch of the portal vein serves."""
+
+
+def make_body(
+    *, tilt_degrees: float = 0.0, spacing=(6.0, 4.0, 4.0), tumour=TUMOUR
+) -> tuple[Volume, LabelMap]:
     """An egg of liver with a ball of tumour, a cross of each vein; CT without noise."""
     angle = np.radians(tilt_degrees)
     turn = np.array(
@@ -61,7 +68,8 @@ def make_body(*, tilt_degrees: float = 0.0, spacing=(6.0, 4.0, 4.0)) -> tuple[Vo
     array[inside & portal] = PORTAL_VEIN.label
     hepatic = (x - 25) ** 2 + np.minimum(y**2, (z + 15) ** 2) < 36
     array[inside & hepatic] = HEPATIC_VEINS.label
-    array[(x + 35) ** 2 + (y - 10) ** 2 + (z - 5) ** 2 < 15**2] = LIVER_TUMOUR.label
+    away = points - tumour[:3]
+    array[(away**2).sum(axis=1) < tumour[3] ** 2] = LIVER_TUMOUR.label
     grey = np.array([-60, 100, 50, 170, 150])[array].astype(np.int16)
     volume = Volume(array=grey.reshape(shape), geometry=geometry, modality="CT")
     return volume, LabelMap(array=array.reshape(shape), geometry=geometry, segments=ANATOMY)
@@ -83,3 +91,13 @@ def files(body, tmp_path_factory) -> Path:
     write_volume(body[0], folder / "scan.nii.gz")
     write_label_map(body[1], folder / "labels.seg.nrrd")
     return folder
+
+
+@pytest.fixture
+def driver(make_napari_viewer, qtbot, monkeypatch, home):
+    """Hands on a window with the dock."""
+    from .driver import Driver
+
+    driver = Driver(make_napari_viewer(show=True), qtbot, monkeypatch, home)
+    yield driver
+    driver.close()

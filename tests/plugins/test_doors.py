@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,12 @@ from npe2 import PluginManifest
 
 import napari_surgplan
 from napari_surgplan import _reader
-from napari_surgplan._export import export_case, export_report, export_scan
+from napari_surgplan._export import export_case, export_dicom_seg, export_report, export_scan
 from napari_surgplan._preferences import Preferences, preferences_path
 from napari_surgplan._session import Session
 from surgplan.errors import NothingToDoError, OutputError
-from surgplan.io import read_volume
+from surgplan.io import read_label_map, read_volume
+from surgplan.volume import LIVER_TUMOUR
 
 MANIFEST = Path(napari_surgplan.__file__).parent / "napari.yaml"
 
@@ -102,3 +104,18 @@ def test_preferences_come_back_and_nonsense_does_not() -> None:
     assert Preferences.read() == Preferences(device="cuda")
     preferences_path().write_text("{")
     assert Preferences.read() == Preferences()
+
+
+def test_structures_leave_as_dicom_segmentation_beside_their_images(session, body, tmp_path):
+    session.set_labels(body[1], surfaces=())
+    folder = export_dicom_seg(session, tmp_path / "first", lambda f, w: None)
+    session.open(folder / "scan")
+    session.set_labels(replace(body[1], geometry=session.volume.geometry), surfaces=())
+    again = export_dicom_seg(session, tmp_path / "second", lambda f, w: None)
+    assert [p.name for p in again.iterdir()] == ["structures.dcm"]  # refers to the images opened
+    middle = body[1].geometry.to_lps(np.argwhere(body[1].mask(LIVER_TUMOUR)).mean(axis=0))
+    for path in (folder, again):
+        found = read_label_map(path / "structures.dcm")
+        assert found.volume_ml(LIVER_TUMOUR) == pytest.approx(body[1].volume_ml(LIVER_TUMOUR))
+        here = found.geometry.to_lps(np.argwhere(found.mask(LIVER_TUMOUR)).mean(axis=0))
+        assert here == pytest.approx(middle, abs=0.01)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from pathlib import Path
 
@@ -16,8 +15,6 @@ from .conftest import needs_screen
 pytest.importorskip("torch", reason="needs the ai extra")
 
 import torch
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog
 from safetensors.torch import save_model
 
 import surgplan
@@ -40,8 +37,8 @@ def bundle(tmp_path) -> Path:
     network = build_network(NetworkSettings(**shape))
     with torch.no_grad():
         for name, weights in network.named_parameters():
-            if "output_block" in name and weights.ndim == 1:
-                weights[:] = torch.tensor([0.0, 4.0, 0.0, 0.0, 0.0])
+            if "output_block" in name:
+                weights[:] = torch.tensor([0.0, 4.0, 0.0, 0.0, 0.0]) if weights.ndim == 1 else 0.0
     folder = tmp_path / "tiny"
     for path in (WEIGHTS, METADATA):
         (folder / path).parent.mkdir(parents=True)
@@ -59,57 +56,12 @@ def bundle(tmp_path) -> Path:
     return folder
 
 
-class Driver:
-    """Clicks like a user, and keeps pictures."""
-
-    def __init__(self, viewer, dock, qtbot, monkeypatch, pictures: Path) -> None:
-        self.viewer, self.dock, self.qtbot = viewer, dock, qtbot
-        self.monkeypatch, self.pictures = monkeypatch, pictures
-
-    def show(self, kind):
-        tab = self.dock.tab(kind)
-        self.dock.tabs.setCurrentWidget(tab)
-        return tab
-
-    def click(self, button) -> None:
-        assert button.isEnabled()
-        assert button.isVisible()
-        self.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
-
-    def answer(self, path: Path) -> None:
-        """What the next dialogs are answered with."""
-        for name in ("getOpenFileName", "getSaveFileName"):
-            self.monkeypatch.setattr(QFileDialog, name, lambda *_, **__: (str(path), ""))
-        self.monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, **__: str(path))
-
-    def until(self, condition) -> None:
-        self.qtbot.waitUntil(condition, timeout=300_000)
-
-    def idle(self) -> None:
-        self.until(lambda: self.dock.status.job is None)
-
-    def picture(self, name: str) -> None:
-        self.qtbot.wait(50)
-        path = str(self.pictures / f"{name}.png")
-        self.viewer.window.screenshot(path, canvas_only=False, flash=False)
-
-
-@pytest.fixture
-def driver(make_napari_viewer, qtbot, monkeypatch, home):
-    pictures = Path(os.environ.get("SURGPLAN_PICTURES", str(home)))
-    viewer = make_napari_viewer(show=True)
-    viewer.window._qt_window.resize(1400, 900)
-    _, dock = viewer.window.add_plugin_dock_widget("surgplan", "SurgPlan")
-    return Driver(viewer, dock, qtbot, monkeypatch, pictures)
-
-
 def test_from_the_scan_to_the_report(driver, files, body, bundle, tmp_path) -> None:
     dock, session = driver.dock, driver.dock.session
-    tab = driver.show(OpenTab)
+    driver.show(OpenTab)
     driver.picture("1-empty")
-    driver.answer(files / "scan.nii.gz")
-    driver.click(tab.file)
-    driver.until(lambda: session.volume is not None)
+    driver.open(files / "scan.nii.gz")
+    assert session.volume is not None
     assert dock.views.is_open
 
     tab = driver.show(AnatomyTab)
@@ -125,11 +77,8 @@ def test_from_the_scan_to_the_report(driver, files, body, bundle, tmp_path) -> N
     tab.unsure.setChecked(True)
     driver.picture("2-found")
 
-    tab = driver.show(OpenTab)
-    driver.answer(files / "labels.seg.nrrd")
-    driver.click(tab.file)
-    driver.until(lambda: session.label_map == body[1])
-    driver.idle()
+    driver.open(files / "labels.seg.nrrd")
+    assert session.label_map == body[1]
     _a_brush_changes_numbers_and_surfaces(driver)
     _everything_is_written(driver, tmp_path)
 

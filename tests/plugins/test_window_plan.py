@@ -1,0 +1,149 @@
+"""A real window: cuts begun by clicks, dragged by the mouse, shown flat, and rehearsed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from .conftest import BESIDE_VESSELS, make_body, needs_screen
+
+pytest.importorskip("qtpy")
+
+from qtpy.QtCore import QPoint, Qt
+
+from napari_surgplan._kind_row import KINDS
+from napari_surgplan._plan_clicks import HINTS
+from napari_surgplan._plan_rows import headline
+from napari_surgplan._plan_tab import PlanTab
+from napari_surgplan._rehearse_tab import RehearseTab
+from surgplan.io import write_label_map, write_volume
+from surgplan.planning import assess
+
+from .driver import LEFT, NONE
+
+pytestmark = [pytest.mark.gui, pytest.mark.slow, needs_screen]
+MARGIN_MM = 5.0
+VESSEL_MM = (-62.0, 0.0, 10.0)
+"""On the portal vein, on the tumour's side of it."""
+PATH_MM = ((-5.0, -10.0, 52.0), (-5.0, -10.0, -52.0))
+"""On the front of the liver, the tumour on one side."""
+
+
+@pytest.fixture
+def ready(driver, tmp_path):
+    """A window with structures, ready to plan."""
+    volume, label_map = make_body(tumour=BESIDE_VESSELS)
+    write_volume(volume, tmp_path / "scan.nii.gz")
+    write_label_map(label_map, tmp_path / "labels.seg.nrrd")
+    driver.open(tmp_path / "scan.nii.gz", tmp_path / "labels.seg.nrrd")
+    tab = driver.show(PlanTab)
+    driver.until(lambda: tab.planner.prepared is not None)
+    driver.idle()
+    tab.wishes.margin.setValue(MARGIN_MM)
+    return driver
+
+
+def test_every_kind_of_cut_is_a_feasible_plan_within_three_clicks(ready) -> None:
+    driver, tab, session = ready, ready.dock.tab(PlanTab), ready.session
+    for kind, *_ in KINDS:
+        before, known = len(driver.done), len(session.plans)
+        driver.click(tab.buttons[kind])
+        for point in {"territory": (VESSEL_MM,), "drawn": PATH_MM}.get(kind, ()):
+            assert tab.hint.text() == HINTS[kind]
+            driver.click_at(point)
+        driver.until(lambda known=known: len(session.plans) > known)
+        plan = session.current_plan
+        driver.picture(f"plan-{kind}")
+        assert plan.name == kind
+        assert len(driver.done) - before <= 3
+        assert headline(plan.assessment).feasible
+        assert plan.assessment == assess(session.label_map, plan.resection, margin_mm=MARGIN_MM)
+        assert tab.verdict.text() == headline(plan.assessment).text
+    tab.pages.setCurrentWidget(tab.compare)
+    assert tab.compare.columnCount() == len(KINDS)
+    driver.picture("plan-compare")
+
+
+def test_a_cut_is_dragged_shown_flat_undone_and_rehearsed(ready, tmp_path) -> None:
+    driver, tab, session = ready, ready.dock.tab(PlanTab), ready.session
+    driver.click(tab.buttons["plane"])
+    driver.until(lambda: session.current_plan is not None)
+    first = session.current_plan
+    driver.until(lambda: tab.map.picture is not None)
+    _dragging_a_handle_moves_cut_and_numbers(driver, tab)
+    drawn = tab.map.picture
+    driver.click(tab.bar.undo)
+    assert session.current_plan.resection == first.resection
+    _a_click_on_the_map_looks_there(driver, tab, drawn)
+    _the_margin_wanted_turns_the_verdict(driver, tab)
+    _the_cut_is_rehearsed(driver, tmp_path)
+
+
+def _dragging_a_handle_moves_cut_and_numbers(driver, tab) -> None:
+    before = driver.session.current_plan
+    handle = tab.layers.handles[0].point_mm
+    camera = driver.pane().viewer.scene.camera.angles
+    driver.drag(handle, QPoint(14, -9))
+    driver.until(lambda: driver.session.current_plan.resection != before.resection)
+    now = driver.session.current_plan
+    assert driver.pane().viewer.scene.camera.angles == camera
+    assert np.linalg.norm(tab.layers.handles[0].point_mm - handle) > 1
+    label_map = driver.session.label_map
+    assert now.assessment == assess(label_map, now.resection, margin_mm=MARGIN_MM)
+    assert now.assessment != before.assessment
+    driver.picture("plan-dragged")
+
+
+def _a_click_on_the_map_looks_there(driver, tab, drawn) -> None:
+    tab.pages.setCurrentWidget(tab.map)
+    driver.until(lambda: tab.map.picture is not drawn)
+    driver.picture("plan-map")
+    cut = driver.session.current_plan.resection
+    at = tab.map.place_of(tab.planner.draft.sheet.points_mm.mean(axis=0)).toPoint()
+    looked = driver.session.focus_mm
+    driver.qtbot.mouseClick(tab.map, LEFT, NONE, at)
+    assert not np.array_equal(driver.session.focus_mm, looked)
+    assert abs(cut.distance_mm(driver.session.focus_mm[None])[0]) < 0.5
+    for view in driver.session.shown.cross.views:
+        if view.dims.ndisplay == 2:
+            across = view.dims.order[0]
+            assert abs(view.dims.point[across] - driver.session.focus_mm[2 - across]) < 6
+
+
+def _the_margin_wanted_turns_the_verdict(driver, tab) -> None:
+    tab.pages.setCurrentWidget(tab.table)
+    tab.wishes.slider.setValue(tab.wishes.slider.maximum())
+    driver.until(lambda: tab.verdict.text().startswith("Not feasible"))
+    driver.picture("plan-not-feasible")
+    tab.wishes.margin.setValue(MARGIN_MM)
+    driver.until(lambda: not tab.verdict.text().startswith(("Not", "Working")))
+
+
+def _the_cut_is_rehearsed(ready, tmp_path) -> None:
+    driver, tab, session = ready, ready.show(RehearseTab), driver.session
+    driver.click(tab.stage_button)
+    driver.until(lambda: tab.rehearser.stage is not None)
+    whole = driver.picture("rehearse-begin").read_bytes()
+    met = tab.rehearser.stage.rehearsal.vessels
+    assert tab.vessels.count() == len(met)
+    tab.slider.setValue(500)
+    tab.apart.setValue(40)
+    vessel = tab.rehearser.next_vessel
+    assert ("complete" if vessel is None else vessel.vessel.name) in tab.next.text()
+    assert "50 % of the cut" in tab.next.text()
+    assert driver.picture("rehearse-open").read_bytes() != whole
+    tab.clamps.lines.item(0).setCheckState(Qt.CheckState.Checked)
+    assert f"{tab.rehearser.branches()[0].lost_ml:.0f} ml" in tab.clamps.loss.text()
+    driver.picture("rehearse-clamped")
+    film = tmp_path / "film.gif"
+    driver.answer(film)
+    driver.click(tab.player.film)
+    driver.until(film.exists)
+    driver.idle()
+    driver.click(tab.leave_button)
+    assert tab.rehearser.stage is None
+    liver = next(s for s in session.surfaces if s.segment.label == 1)
+    layer = session.shown.surface_of(1)
+    assert session.shown.eyes.is_open(layer)
+    assert np.allclose(layer.vertices, liver.points[:, ::-1], atol=1e-3)
+    driver.picture("rehearse-left")
