@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from bench_synthesis import TABLES, Real
+from _real_scans import TABLES, Real
 from scipy.stats import bootstrap
 
 import surgplan

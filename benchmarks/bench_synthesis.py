@@ -1,11 +1,13 @@
 """How real synthetic CT is, how fast it is made, and whether training scans come back out of it.
 
 Usage: python benchmarks/bench_synthesis.py [--cases FOLDER] [--training FOLDER] [--generator NAME]
-       [--out docs/synthesis.json] [--sheet FILE.png] [--slow]
+       [--others BUNDLE ...] [--out docs/synthesis.json] [--sheet FILE.png] [--examples FILE.png]
+       [--keep FOLDER] [--slow]
 
 Every method paints the same labels with the same mean brightness: those of real portal-phase CTs
 that no network here was trained on (3D-IRCADb-01), their unlabelled tissue told apart by density.
-The sheet shows real slices beside made ones and stays out of the repository.
+The sheet shows real slices beside made ones and stays out of the repository; the examples are
+made of phantoms alone. Images kept in a folder are not painted again.
 """
 
 from __future__ import annotations
@@ -18,20 +20,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from _real_scans import SPACING_MM, TABLES, Image, Real
+from _synthesis_sheets import LOOK_STRENGTH, as_mr, examples, look_sheet, sheet
 
 import surgplan
-from surgplan.io import read_numbers, read_volume, write_json
+from surgplan.io import write_json
 from surgplan.segmentation import SegmentSettings, segment
 from surgplan.synthesis import (
     CLASSES,
-    LOOKS,
+    MR_WEIGHTINGS,
     Person,
     SampleSettings,
     Scanner,
     Scene,
     audit_copies,
+    change_look,
     class_index,
     class_means,
     descriptors,
@@ -40,6 +43,7 @@ from surgplan.synthesis import (
     find_generator,
     generate,
     histogram_distance,
+    hu_as_mr,
     load_generator,
     mean_image,
     membership_auc,
@@ -52,98 +56,75 @@ from surgplan.synthesis import (
     with_tissue,
 )
 from surgplan.volume import (
-    ANATOMY,
-    ARTERIES,
-    BONE,
-    HEPATIC_VEINS,
-    LEFT_KIDNEY,
     LIVER,
-    LIVER_CYST,
-    LIVER_TUMOUR,
-    LUNGS,
-    PORTAL_VEIN,
-    RIGHT_KIDNEY,
-    SPLEEN,
-    LabelMap,
+    Modality,
     Volume,
-    reorient,
-    resample_to,
 )
 
-SPACING_MM = 3.0
 SIDE = 48
 FAT = CLASSES.index(201)
+FLOW_10 = "flow, 10 steps"
 AUDIT = "## Realism and privacy"
-TABLES = {
-    "ircadb-01": {
-        BONE: (2,), LUNGS: (3, 4), LIVER: (5,), RIGHT_KIDNEY: (7,), LEFT_KIDNEY: (6,), SPLEEN: (8,),
-        ARTERIES: (9,), PORTAL_VEIN: (10,), HEPATIC_VEINS: (11,), LIVER_CYST: (12,),
-        LIVER_TUMOUR: (13, 14, 15, 16, 17, 18, 19),
-    },
-    "ircadb-17": {
-        BONE: (2,), LIVER: (3,), ARTERIES: (4,), PORTAL_VEIN: (5,), HEPATIC_VEINS: (6,),
-        LIVER_TUMOUR: (7, 8),
-    },
-}  # fmt: skip
+OTHERS = ("runs/ddpm-3mm/bundle", "runs/adversarial-3mm/bundle")
 
-Image = np.ndarray[Any, np.dtype[np.float32]]
+Painter = Callable[[Real, int], Image]
 
 
-class Real:
-    """A real scan at one spacing, and what painters are told of it."""
+def by_generator(name: str | Path | None, settings: SampleSettings) -> Painter:
+    """The way of a generator."""
+    generator = load_generator(find_generator(name))
 
-    def __init__(self, folder: Path, name: str, spacing_mm: float = SPACING_MM) -> None:
-        scan = folder / name / "dicom"
-        scan = scan if scan.is_dir() else next((folder / name).glob("*ct*.nii.gz"))
-        volume = reorient(read_volume(scan, modality="CT"), "SPL")
-        numbers, grid = read_numbers(folder / name / "labels.nii.gz")
-        array = np.zeros(numbers.shape, np.uint8)
-        for segment_, values in TABLES[name].items():
-            array[np.isin(numbers, values)] = segment_.label
-        labels = LabelMap(array=array, geometry=grid, segments=ANATOMY)
-        geometry = volume.geometry.with_spacing((spacing_mm,) * 3)
-        self.name = name
-        self.geometry = geometry
-        self.image: Image = resample_to(volume, geometry).array.astype(np.float32)
-        self.label_map = resample_to(labels, geometry)
-        known = with_tissue(self.label_map.array, self.image)
-        self.index = class_index(torch.from_numpy(known))
-        means = class_means(self.index, torch.from_numpy(self.image))
-        self.scene = Scene(
-            ideal=means[self.index], index=self.index, look="portal",
-            voxel_mm=spacing_mm, thickness_mm=spacing_mm,
-        )  # fmt: skip
-
-    def rest(self, image: Image) -> Image:
-        """What an image has beyond the means of its classes."""
-        made = torch.from_numpy(np.ascontiguousarray(image))
-        return (made - mean_image(self.index, class_means(self.index, made))).numpy()
-
-
-def painters(generator_name: str | None) -> dict[str, Callable[[Real, int], Image]]:
-    """Ways to make an image of a scene."""
-    generator = load_generator(find_generator(generator_name))
-
-    def randomised(real: Real, seed: int) -> Image:
+    def paint(real: Real, seed: int) -> Image:
         chance = torch.Generator().manual_seed(seed)
-        scanner = Scanner.draw("CT", np.random.default_rng(seed))
-        person = Person(sex="male", size=1, liver_ml=1500, condition="normal", bends_mm=0)
-        made = randomised_picture(real.scene.ideal, real.index, person, scanner, chance)
-        return made.numpy()
+        return generate(generator, real.scene, settings, chance).numpy()
 
-    def by_generator(settings: SampleSettings) -> Callable[[Real, int], Image]:
-        def paint(real: Real, seed: int) -> Image:
-            chance = torch.Generator().manual_seed(seed)
-            return generate(generator, real.scene, settings, chance).numpy()
+    return paint
 
-        return paint
 
-    return {
+def randomised(real: Real, seed: int) -> Image:
+    """The way of domain randomisation."""
+    chance = torch.Generator().manual_seed(seed)
+    scanner = Scanner.draw("CT", np.random.default_rng(seed))
+    person = Person(sex="male", size=1, liver_ml=1500, condition="normal", bends_mm=0)
+    return randomised_picture(real.scene.ideal, real.index, person, scanner, chance).numpy()
+
+
+def painters(name: str | None, others: list[Path]) -> dict[str, Painter]:
+    """Ways to make an image of a scene; other bundles are called by how they sample."""
+    ways = {
         "domain randomisation": randomised,
-        "decoder alone": by_generator(SampleSettings(use_flow=False)),
-        "flow, 4 steps": by_generator(SampleSettings(steps=4)),
-        "flow, 10 steps": by_generator(SampleSettings(steps=10)),
+        "decoder alone": by_generator(name, SampleSettings(use_flow=False)),
+        "flow, 4 steps": by_generator(name, SampleSettings(steps=4)),
+        FLOW_10: by_generator(name, SampleSettings(steps=10)),
     }
+    words = {"ddpm": "DDPM, 1000 steps", "adversarial": "adversarial, 1 pass", "flow": "flow"}
+    for folder in others:
+        if (folder / "configs/metadata.json").is_file():
+            how = load_generator(find_generator(folder)).settings.sampler
+            ways[words[how]] = by_generator(folder, SampleSettings(steps=10))
+    return ways
+
+
+def painted(
+    way: str, paint: Painter, reals: list[Real], keep: Path | None
+) -> tuple[list[Image], float]:
+    """An image of every scene, and the seconds of processor time that one takes."""
+    images, spent = [], []
+    for seed, real in enumerate(reals):
+        path = None if keep is None else keep / f"{way.replace(' ', '-')}-{real.name}.npz"
+        if path is not None and path.exists():
+            kept = np.load(path)
+            image, seconds = kept["image"], float(kept["seconds"])
+        else:
+            start = time.process_time()
+            image = paint(real, seed)
+            seconds = time.process_time() - start
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                np.savez(path, image=image, seconds=seconds)
+        images.append(image)
+        spent.append(seconds)
+    return images, round(float(np.mean(spent)), 1)
 
 
 def patches(image: Image, step: int = 24, side: int = SIDE) -> list[Image]:
@@ -201,13 +182,16 @@ def _against_real(reals: list[Real], images: list[Image]) -> dict[str, list[floa
 
 def fidelity(reals: list[Real], images: list[Image]) -> float:
     """Mean Dice of the whole liver: the shipped network on the image, against its labels."""
-    values = []
-    for real, image in zip(reals, images, strict=True):
-        scan = Volume(array=image, geometry=real.geometry, modality="CT")
-        seen = segment(scan, settings=SegmentSettings()).label_map.whole_liver()
-        wanted = real.label_map.whole_liver()
-        values.append(2 * float((seen & wanted).sum()) / float(seen.sum() + wanted.sum()))
+    values = [whole_liver_dice(r, i, "CT") for r, i in zip(reals, images, strict=True)]
     return round(float(np.mean(values)), 3)
+
+
+def whole_liver_dice(real: Real, image: Image, modality: Modality) -> float:
+    """The shipped network on one image."""
+    scan = Volume(array=image, geometry=real.geometry, modality=modality)
+    seen = segment(scan, settings=SegmentSettings()).label_map.whole_liver()
+    wanted = real.label_map.whole_liver()
+    return 2 * float((seen & wanted).sum()) / float(seen.sum() + wanted.sum())
 
 
 def privacy(reals: list[Real], made: list[Image], folder: Path, name: str | None) -> dict[str, Any]:
@@ -281,25 +265,6 @@ def patches_of_rest(rest: Image) -> list[torch.Tensor]:
     return [torch.from_numpy(np.ascontiguousarray(p)) for p in _rest_patches(rest, 32, 32)]
 
 
-def sheet(reals: list[Real], made: dict[str, list[Image]], path: Path) -> None:
-    """Real slices beside made ones; holds patients' images, so it stays out of the repository."""
-    names = ["real", *made]
-    figure = Figure(figsize=(4.2 * len(names), 4.2 * len(reals) + 0.6), facecolor="black")
-    FigureCanvasAgg(figure)
-    panels = figure.subplots(len(reals), len(names), squeeze=False)
-    for row, real in enumerate(reals):
-        z = int(np.argwhere(real.label_map.mask(LIVER_TUMOUR, LIVER)).mean(axis=0)[0])
-        for column, name in enumerate(names):
-            image = real.image if name == "real" else made[name][row]
-            panel = panels[row, column]
-            panel.imshow(image[z], cmap="gray", vmin=-120, vmax=240)
-            panel.set_title(name, color="white", fontsize=9)
-            panel.axis("off")
-    figure.suptitle(surgplan.NOT_A_MEDICAL_DEVICE, color="white", fontsize=9)
-    figure.tight_layout()
-    figure.savefig(path, dpi=60, facecolor="black")
-
-
 def speed(name: str | None, *, slow: bool) -> dict[str, Any]:
     """Seconds for 96 x 128 x 128 voxels at 3 mm; the 1000-step figure is measured on 20 of them."""
     generator = load_generator(find_generator(name))
@@ -340,23 +305,55 @@ def speed(name: str | None, *, slow: bool) -> dict[str, Any]:
     }
 
 
+def looks(reals: list[Real], name: str | None) -> dict[str, Any]:
+    """CT turned into MR and back: whether the liver is still found, and the CT the same again."""
+    generator = load_generator(find_generator(name))
+    settings = SampleSettings(steps=10, strength=LOOK_STRENGTH, noise=False)
+    found: dict[str, list[float]] = {}
+    for real in reals:
+        scan = torch.from_numpy(real.image)
+        images = {"CT": scan}
+        for look in MR_WEIGHTINGS:
+            there = as_mr(real, look, generator, settings)
+            chance = torch.Generator().manual_seed(1)
+            back = change_look(generator, there, real.scene, settings, chance)
+            images |= {f"MR {look}": hu_as_mr(there), f"CT from MR {look}": back}
+            body = scan > -300
+            liver = torch.from_numpy(real.label_map.mask(LIVER))
+            for where, mask in (("body", body), ("liver", liver)):
+                error = float((back - scan)[mask].abs().mean())
+                found.setdefault(f"{where} error after {look} and back, HU", []).append(error)
+            rest = torch.from_numpy(real.rest(there.numpy()))[body]
+            pair = torch.stack([rest, torch.from_numpy(real.rest(real.image))[body]])
+            found.setdefault(f"texture kept in {look}, correlation", []).append(
+                float(pair.corrcoef()[0, 1])
+            )
+        for way, image in images.items():
+            modality = "MR" if way.startswith("MR") else "CT"
+            found.setdefault(f"whole liver Dice, {way}", []).append(
+                whole_liver_dice(real, image.numpy(), modality)
+            )
+    return {"strength": LOOK_STRENGTH, **{k: round(float(np.mean(v)), 3) for k, v in found.items()}}
+
+
 def write_audit(found: dict[str, Any], bundle: Path) -> None:
     """The figures as the last section of the bundle's model card, in place of older ones."""
     card = bundle / "docs/README.md"
     rows = "\n".join(
         f"| {name} | {row['feature_distance']} | {row.get('noise_power_log2_error', '')} | "
         f"{row.get('edge_error', '')} | {row.get('liver_histogram_hu', '')} | "
-        f"{row.get('whole_liver_dice', '')} |"
+        f"{row.get('whole_liver_dice', '')} | {row.get('processor_s', '')} |"
         for name, row in found["realism"].items()
     )
     audit, copies = found["privacy"], found["privacy"]["copies"]
     section = f"""{AUDIT}
 
 Painted from the labels of two real portal-phase CTs that no network here was trained on; lower is
-more real, except for the Dice of the whole liver seen by the segmentation network.
+more real, except for the Dice of the whole liver seen by the segmentation network; the last column
+is processor time for one scan.
 
-| image | feature distance | noise power, octaves | edge | liver histogram, HU | liver Dice |
-|---|---|---|---|---|---|
+| image | feature distance | noise power, octaves | edge | liver histogram, HU | liver Dice | s |
+|---|---|---|---|---|---|---|
 {rows}
 
 Copies: {copies["copied"]:.1%} of {audit["made_patches"]} made patches are more like a training
@@ -378,32 +375,47 @@ def main() -> None:
     parser.add_argument("--generator", default=None)
     parser.add_argument("--out", type=Path, default=Path("docs/synthesis.json"))
     parser.add_argument("--sheet", type=Path, default=None)
+    parser.add_argument(
+        "--others", type=Path, nargs="*", default=[Path(p) for p in OTHERS],
+        help="bundles to compare with; those that are missing are left out",
+    )  # fmt: skip
+    parser.add_argument("--keep", type=Path, default=None, help="folder for painted images")
+    parser.add_argument("--examples", type=Path, default=None)
+    parser.add_argument("--look-sheet", type=Path, default=None)
     parser.add_argument("--slow", action="store_true", help="run all 1000 steps")
     parser.add_argument("--card", action="store_true", help="write figures into the model card")
     args = parser.parse_args()
     found: dict[str, Any] = {"schema": 1, "notice": surgplan.NOT_A_MEDICAL_DEVICE}
     found["generator"] = load_generator(find_generator(args.generator)).name
-    found["looks"] = list(LOOKS)
+    if args.examples:
+        examples(args.generator, args.examples)
     found["speed"] = speed(args.generator, slow=args.slow)
     print(found["speed"], flush=True)
     if args.cases.is_dir():
         reals = [Real(args.cases, name) for name in TABLES]
         made: dict[str, list[Image]] = {}
-        for name, paint in painters(args.generator).items():
-            made[name] = [paint(real, seed) for seed, real in enumerate(reals)]
+        seconds: dict[str, float] = {}
+        for name, paint in painters(args.generator, args.others).items():
+            made[name], seconds[name] = painted(name, paint, reals, args.keep)
+            print(name, seconds[name], flush=True)
         if args.sheet:
             sheet(reals, made, args.sheet)
         found["scans"] = list(TABLES)
         found["realism"] = realism(reals, made)
-        for name in ("domain randomisation", "flow, 10 steps"):
-            found["realism"][name]["whole_liver_dice"] = fidelity(reals, made[name])
+        for name, images in made.items():
+            found["realism"][name]["whole_liver_dice"] = fidelity(reals, images)
+            found["realism"][name]["processor_s"] = seconds[name]
         found["realism"]["real against real (the two scans)"]["whole_liver_dice"] = fidelity(
             reals, [r.image for r in reals]
         )
         for name, row in found["realism"].items():
             print(name, row, flush=True)
-        found["privacy"] = privacy(reals, made["flow, 10 steps"], args.training, args.generator)
+        found["privacy"] = privacy(reals, made[FLOW_10], args.training, args.generator)
         print(found["privacy"], flush=True)
+        found["looks"] = looks(reals, args.generator)
+        print(found["looks"], flush=True)
+        if args.look_sheet:
+            look_sheet(reals, args.generator, args.look_sheet)
         if args.card:
             write_audit(found, find_generator(args.generator))
     else:
