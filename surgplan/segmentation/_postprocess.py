@@ -48,14 +48,11 @@ def forbid_fragments(logits: torch.Tensor, spacing_mm: tuple[float, float, float
     labels = logits.argmax(dim=0).numpy()
     liver = np.isin(labels, [s.label for s in (*_IN_LIVER, *_VESSELS)])
     main = _largest(liver, share=1.0)
-    for segment in _IN_LIVER:
-        _forbid(logits, segment.label, (labels == segment.label) & ~main)
+    _forbid_liver(logits, liver & ~main, main)
     for segment in (LIVER_TUMOUR, LIVER_CYST):
         mask = (labels == segment.label) & main
         kept = plausible_lesions(mask, main & ~mask, spacing_mm)
         _forbid(logits, segment.label, mask & ~kept)
-    for segment in _VESSELS:
-        _forbid(logits, segment.label, (labels == segment.label) & ~main)
     for segment in _SINGLE:
         mask = labels == segment.label
         _forbid(logits, segment.label, mask & ~_largest(mask, share=0.25))
@@ -79,6 +76,16 @@ def _forbid(logits: torch.Tensor, label: int, where: npt.NDArray[np.bool_]) -> N
     if where.any():
         grown = ndimage.binary_dilation(where, iterations=1)
         logits[label][torch.from_numpy(grown & (logits.argmax(dim=0).numpy() == label))] = FORBIDDEN
+
+
+def _forbid_liver(
+    logits: torch.Tensor, where: npt.NDArray[np.bool_], main: npt.NDArray[np.bool_]
+) -> None:
+    """No part of the liver may stand there: what was parenchyma must not turn into a lesion."""
+    if where.any():
+        place = torch.from_numpy(ndimage.binary_dilation(where, iterations=1) & ~main)
+        for segment in (*_IN_LIVER, *_VESSELS):
+            logits[segment.label][place] = FORBIDDEN
 
 
 def _largest(mask: npt.NDArray[np.bool_], *, share: float) -> npt.NDArray[np.bool_]:

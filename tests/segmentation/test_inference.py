@@ -9,7 +9,7 @@ from scipy import ndimage
 from surgplan.segmentation._native import labels_of_planes, labels_on
 from surgplan.segmentation._postprocess import forbid_fragments, without_specks
 from surgplan.segmentation._window import finished_planes, sliding_logits, window_count
-from surgplan.volume import LIVER, LIVER_TUMOUR, PORTAL_VEIN, SPLEEN, Geometry
+from surgplan.volume import LIVER, LIVER_CYST, LIVER_TUMOUR, PORTAL_VEIN, SPLEEN, Geometry
 
 
 def small_network() -> torch.nn.Module:
@@ -85,6 +85,18 @@ def test_fragments_far_from_the_liver_lose_their_label() -> None:
     wanted[25:28, 2:4, 2:4] = 0
     wanted[24, 28, 2] = 0
     assert np.array_equal(kept, wanted)
+
+
+def test_what_lies_apart_from_the_liver_is_no_lesion_of_it_either() -> None:
+    labels = np.zeros((30, 30, 30), dtype=np.int64)
+    labels[5:20, 5:20, 5:20] = LIVER.label
+    labels[24:29, 5:20, 5:20] = LIVER.label  # a full bladder, say
+    scores = scores_of(labels)
+    for segment in (LIVER_TUMOUR, LIVER_CYST, PORTAL_VEIN):  # each more likely than background
+        scores[segment.label, 24:29] = 5
+    kept = forbid_fragments(scores, (3.0, 3.0, 3.0)).argmax(0).numpy()
+    assert np.array_equal(kept[:23] > 0, labels[:23] > 0)
+    assert not np.isin(kept[23:], [1, 2, 3, 4, LIVER_CYST.label]).any()
 
 
 def test_a_speck_of_tumour_becomes_parenchyma_again() -> None:
