@@ -85,13 +85,13 @@ def compared(plans: Sequence[tuple[str, Assessment]]) -> tuple[list[str], list[l
     """Names of rows, and a column of texts for each of several plans."""
     lines: list[tuple[str, list[str]]] = [
         ("Feasible", ["yes" if headline(a).feasible else "no" for _, a in plans]),
-        ("Future liver remnant, ml", [f"{a.remnant_functional_ml:.0f}" for _, a in plans]),
-        ("of measured functional liver, %", [f"{a.flr_percent:.1f}" for _, a in plans]),
-        ("working remnant, %", [_working(a.function) for _, a in plans]),
+        ("Remnant, ml", [f"{a.remnant_functional_ml:.0f}" for _, a in plans]),
+        ("Remnant, %", [f"{a.flr_percent:.1f}" for _, a in plans]),
+        ("working, %", [_working(a.function) for _, a in plans]),
         ("Resected, ml", [f"{a.resected_ml:.0f}" for _, a in plans]),
-        ("Smallest margin, mm", [_smallest(a) for _, a in plans]),
-        ("Area of the cut, cm²", [f"{a.cut_area_mm2 / 100:.0f}" for _, a in plans]),
-        ("Vessels divided", [f"{len(a.vessels_cut)}" for _, a in plans]),
+        ("Margin, mm", [_smallest(a) for _, a in plans]),
+        ("Cut, cm²", [f"{a.cut_area_mm2 / 100:.0f}" for _, a in plans]),
+        ("Vessels cut", [f"{len(a.vessels_cut)}" for _, a in plans]),
         ("thickest, mm", [_thickest(a) for _, a in plans]),
     ]
     return [name for name, _ in lines], [list(c) for c in zip(*(t for _, t in lines), strict=True)]
@@ -122,21 +122,26 @@ def _remnant(assessment: Assessment) -> Iterator[Row]:
             inputs = "; ".join(f"{n} {v:.0f}" for n, v in quantity.inputs)
             yield Row(
                 group="Remnant",
-                name=quantity.name[:1].upper() + quantity.name[1:],
+                name=_short(quantity.name[:1].upper() + quantity.name[1:]),
                 text=f"{quantity.value:.1f} %",
                 value=quantity.value,
                 tip=f"{quantity.formula} ({inputs})",
             )
 
 
+def _short(name: str) -> str:
+    """What fits into the table; the whole formula is in the tip."""
+    return name.replace("of the measured functional liver", "of the liver")
+
+
 def _verdict(verdict: Verdict) -> Row:
     return Row(
         group="Remnant",
-        name=f"FLR {verdict.name}",
+        name=_short(f"FLR {verdict.name}"),
         text=f"{verdict.value_percent:.1f} % (≥ {verdict.minimum_percent:g} %)",
         value=verdict.value_percent,
         state="good" if verdict.passed else "bad",
-        tip=f"Threshold: {verdict.source}",
+        tip=f"{verdict.name.capitalize()}. Threshold: {verdict.source}",
     )
 
 

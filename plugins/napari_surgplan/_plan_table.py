@@ -15,6 +15,7 @@ from surgplan.planning import Plan
 
 STATE_COLOURS = {"good": QColor("#4caf7a"), "bad": QColor("#ef6461")}
 _MARKS = {"good": "✓ ", "bad": "✗ ", "plain": ""}
+_ROW_PIXELS = 22
 _POINT = int(Qt.ItemDataRole.UserRole)
 
 
@@ -88,6 +89,8 @@ class CompareTable(QTableWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
+        self.verticalHeader().setDefaultSectionSize(_ROW_PIXELS)
+        self.verticalHeader().setMinimumSectionSize(_ROW_PIXELS)
         self.setToolTip("Double-click a column to work on that plan")
         self.cellDoubleClicked.connect(self._choose)
         self._names: list[str] = []

@@ -129,7 +129,8 @@ class WishesBox(QWidget):
             box.setRange(0.0, most)
             box.setDecimals(0)
             box.setSuffix(suffix)
-            box.setSpecialValueText("–")
+        self.height.setSpecialValueText("height")
+        self.weight.setSpecialValueText("weight")
 
     def _lay_out(self) -> None:
         margin, body = QHBoxLayout(), QHBoxLayout()

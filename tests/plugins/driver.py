@@ -11,6 +11,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QFileDialog
 
 from napari_surgplan._layers import to_world
+from napari_surgplan._plan_tab import PlanTab
 
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 PATIENCE_MS = 120_000
@@ -37,7 +38,12 @@ class Driver:
         qtbot.wait(100)  # the dock has its size then
 
     def close(self) -> None:
-        """Close the window, and hold nothing of it."""
+        """Close the window once its threads are done, and hold nothing of it."""
+        self.idle()
+        tab = self.dock.tab(PlanTab)
+        threads = (tab.mapper, tab.planner.maker, tab.planner.drawer, tab.planner.judge)
+        self.until(lambda: not any(thread.busy for thread in threads))
+        self.session.autosave.wait()
         self.viewer.close()
         self.viewer = self.dock = self.session = None
         self.qtbot.wait(100)

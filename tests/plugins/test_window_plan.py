@@ -81,13 +81,14 @@ def test_a_cut_is_dragged_shown_flat_undone_and_rehearsed(ready, tmp_path) -> No
 
 def _dragging_a_handle_moves_cut_and_numbers(driver, tab) -> None:
     before = driver.session.current_plan
-    handle = tab.layers.handles[0].point_mm
+    handles = [h.point_mm for h in tab.layers.handles]
     camera = driver.pane().viewer.scene.camera.angles
-    driver.drag(handle, QPoint(14, -9))
+    driver.drag(handles[0], QPoint(14, -9))
     driver.until(lambda: driver.session.current_plan.resection != before.resection)
     now = driver.session.current_plan
     assert driver.pane().viewer.scene.camera.angles == camera
-    assert np.linalg.norm(tab.layers.handles[0].point_mm - handle) > 1
+    moves = np.subtract([h.point_mm for h in tab.layers.handles], handles)
+    assert np.linalg.norm(moves, axis=1).max() > 1
     label_map = driver.session.label_map
     assert now.assessment == assess(label_map, now.resection, margin_mm=MARGIN_MM)
     assert now.assessment != before.assessment
@@ -119,8 +120,8 @@ def _the_margin_wanted_turns_the_verdict(driver, tab) -> None:
     driver.until(lambda: not tab.verdict.text().startswith(("Not", "Working")))
 
 
-def _the_cut_is_rehearsed(ready, tmp_path) -> None:
-    driver, tab, session = ready, ready.show(RehearseTab), driver.session
+def _the_cut_is_rehearsed(driver, tmp_path) -> None:
+    tab, session = driver.show(RehearseTab), driver.session
     driver.click(tab.stage_button)
     driver.until(lambda: tab.rehearser.stage is not None)
     whole = driver.picture("rehearse-begin").read_bytes()
