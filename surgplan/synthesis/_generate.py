@@ -28,6 +28,7 @@ from surgplan.synthesis._noise import blur, white
 
 _MULTIPLE = 2 * FACTOR
 _EDGE = 0.5
+_MR_BLACK, _MR_GREY = -200.0, -80.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,8 +137,18 @@ def generate(
         rest = unpack(decoded.float())[tuple(slice(0, n) for n in shape)] * REMAINDER_HU
     if settings.noise:
         rest = rest + _noise(generator, scene, chance)
+    if scene.look == "MR":
+        rest = rest * _shown_in_mr(scene.means)
     image: torch.Tensor = scene.means + centred(rest, scene.index)
     return image
+
+
+def _shown_in_mr(means: torch.Tensor) -> torch.Tensor:
+    """Share of a remainder that is kept: where no signal comes from, air above all, next to none.
+
+    The networks learned air from CT, where it has streaks that nobody sees.
+    """
+    return ((means - _MR_BLACK) / (_MR_GREY - _MR_BLACK)).clamp(0.08, 1.0)
 
 
 def centred(rest: torch.Tensor, index: torch.Tensor) -> torch.Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,20 @@ def test_a_changed_look_has_new_means_and_keeps_some_texture() -> None:
     assert float(made[new.index == 1].mean()) == pytest.approx(
         float(new.means[new.index == 1].mean()), abs=0.1
     )
+
+
+def test_air_is_black_in_mr() -> None:
+    def spread(look: str) -> float:
+        what = scene(look)
+        dark = replace(what, ideal=torch.where(what.index == 1, -195.0, 120.0))
+        made = generate(
+            tiny_generator(), dark, SampleSettings(steps=2), torch.Generator().manual_seed(1)
+        )
+        inside = torch.zeros(what.index.shape, dtype=torch.bool)
+        inside[5:13, 6:14, 15:18] = True  # of class 1, away from its edges
+        return float(made[inside & (what.index == 1)].std())
+
+    assert spread("MR") < 0.15 * spread("portal")
 
 
 def test_mr_scale_goes_both_ways() -> None:
