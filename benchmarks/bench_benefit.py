@@ -1,7 +1,8 @@
 """Whether synthetic images help a segmentation network, at the same budget of steps.
 
     python benchmarks/bench_benefit.py [--shared ../shared] [--work runs/benefit]
-                                       [--out docs/benefit.json] [--steps 400] [--seeds 3]
+                                       [--out docs/benefit.json] [--doc docs/synthesis.md]
+                                       [--steps 400] [--seeds 3]
 
 The same small network is trained on, one after the other,
 
@@ -28,6 +29,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from _doc_tables import put
 from _real_scans import TABLES, Real
 from scipy.stats import bootstrap
 
@@ -80,6 +82,7 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=root.parent / "shared")
     parser.add_argument("--work", type=Path, default=root / "runs/benefit")
     parser.add_argument("--out", type=Path, default=root / "docs/benefit.json")
+    parser.add_argument("--doc", type=Path, default=root / "docs/synthesis.md")
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
@@ -96,7 +99,8 @@ def main() -> None:
                 print(path.name, json.loads(path.read_text())["scans"], flush=True)
     found = summary(options)
     write_json(found, options.out)
-    print(table(found))
+    put(options.doc, "benefit", f"{table(found)}\n\n{verdicts(found)}")
+    print(options.doc.read_text())
 
 
 def one_run(arm: str, seed: int, options: argparse.Namespace, reals: list[Real]) -> dict[str, Any]:
@@ -254,15 +258,34 @@ def interval(units: npt.NDArray[np.float64]) -> list[float]:
 
 def table(found: dict[str, Any]) -> str:
     """Arms and gains as rows of Markdown."""
-    lines = ["| | " + " | ".join(f.replace("_", " ") for f in FIGURES) + " |"]
+    head = f"{found['steps']} steps, {found['seeds']} seeds"
+    lines = [f"| {head} | " + " | ".join(f.replace("_", " ") for f in FIGURES) + " |"]
     lines.append("|---" * (1 + len(FIGURES)) + "|")
     for part, sign in (("arms", ""), ("gains", "+")):
         for name, row in found[part].items():
-            cells = [
-                f"{row[f][0]:{sign}.2f} ({row[f][1]:{sign}.2f} to {row[f][2]:{sign}.2f})"
-                for f in FIGURES
-            ]
+            cells = [_cell(row[f], 1 if f == "false_lesions" else 2, sign) for f in FIGURES]
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _cell(figure: list[float], digits: int, sign: str) -> str:
+    middle, low, high = (f"{v:{sign}.{digits}f}" for v in figure)
+    return f"{middle} ({low} to {high})"
+
+
+def verdicts(found: dict[str, Any]) -> str:
+    """What the intervals allow to say of each gain, in words."""
+    lines = []
+    for name, row in found["gains"].items():
+        words: dict[str, list[str]] = {"helps": [], "harms": []}
+        for figure in FIGURES:
+            middle, low, high = row[figure]
+            better = -1 if figure == "false_lesions" else 1
+            if low > 0 or high < 0:
+                word = "helps" if better * middle > 0 else "harms"
+                words[word].append(figure.replace("_", " "))
+        said = [f"{word} {', '.join(named)}" for word, named in words.items() if named]
+        lines.append(f"* {name}: {'; '.join(said) or 'no difference shown'}.")
     return "\n".join(lines)
 
 

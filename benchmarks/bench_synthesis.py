@@ -1,8 +1,9 @@
 """How real synthetic CT is, how fast it is made, and whether training scans come back out of it.
 
 Usage: python benchmarks/bench_synthesis.py [--cases FOLDER] [--training FOLDER] [--generator NAME]
-       [--others BUNDLE ...] [--out docs/synthesis.json] [--sheet FILE.png] [--examples FILE.png]
-       [--keep FOLDER] [--slow]
+       [--others BUNDLE ...] [--out docs/synthesis.json] [--doc docs/synthesis.md]
+       [--sheet FILE.png] [--look-sheet FILE.png] [--examples FILE.png] [--keep FOLDER] [--card]
+       [--slow]
 
 Every method paints the same labels with the same mean brightness: those of real portal-phase CTs
 that no network here was trained on (3D-IRCADb-01), their unlabelled tissue told apart by density.
@@ -20,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from _doc_tables import put
 from _real_scans import SPACING_MM, TABLES, Image, Real
 from _synthesis_sheets import LOOK_STRENGTH, as_mr, examples, look_sheet, sheet
 
@@ -336,15 +338,21 @@ def looks(reals: list[Real], name: str | None) -> dict[str, Any]:
     return {"strength": LOOK_STRENGTH, **{k: round(float(np.mean(v)), 3) for k, v in found.items()}}
 
 
+def realism_table(found: dict[str, Any]) -> str:
+    """The ways to paint as rows of Markdown."""
+    heads = ("feature distance", "noise power, octaves", "edge", "liver histogram, HU",
+             "body histogram, HU", "liver Dice", "s")  # fmt: skip
+    keys = ("feature_distance", "noise_power_log2_error", "edge_error", "liver_histogram_hu",
+            "body_histogram_hu", "whole_liver_dice", "processor_s")  # fmt: skip
+    lines = ["| image | " + " | ".join(heads) + " |", "|---" * (1 + len(heads)) + "|"]
+    for name, row in found["realism"].items():
+        lines.append(f"| {name} | " + " | ".join(str(row.get(k, "")) for k in keys) + " |")
+    return "\n".join(lines)
+
+
 def write_audit(found: dict[str, Any], bundle: Path) -> None:
     """The figures as the last section of the bundle's model card, in place of older ones."""
     card = bundle / "docs/README.md"
-    rows = "\n".join(
-        f"| {name} | {row['feature_distance']} | {row.get('noise_power_log2_error', '')} | "
-        f"{row.get('edge_error', '')} | {row.get('liver_histogram_hu', '')} | "
-        f"{row.get('whole_liver_dice', '')} | {row.get('processor_s', '')} |"
-        for name, row in found["realism"].items()
-    )
     audit, copies = found["privacy"], found["privacy"]["copies"]
     section = f"""{AUDIT}
 
@@ -352,9 +360,7 @@ Painted from the labels of two real portal-phase CTs that no network here was tr
 more real, except for the Dice of the whole liver seen by the segmentation network; the last column
 is processor time for one scan.
 
-| image | feature distance | noise power, octaves | edge | liver histogram, HU | liver Dice | s |
-|---|---|---|---|---|---|---|
-{rows}
+{realism_table(found)}
 
 Copies: {copies["copied"]:.1%} of {audit["made_patches"]} made patches are more like a training
 patch than 95 percent of held-out real patches are (largest correlation {copies["largest"]},
@@ -374,6 +380,7 @@ def main() -> None:
     parser.add_argument("--training", type=Path, default=shared)
     parser.add_argument("--generator", default=None)
     parser.add_argument("--out", type=Path, default=Path("docs/synthesis.json"))
+    parser.add_argument("--doc", type=Path, default=Path("docs/synthesis.md"))
     parser.add_argument("--sheet", type=Path, default=None)
     parser.add_argument(
         "--others", type=Path, nargs="*", default=[Path(p) for p in OTHERS],
@@ -416,6 +423,7 @@ def main() -> None:
         print(found["looks"], flush=True)
         if args.look_sheet:
             look_sheet(reals, args.generator, args.look_sheet)
+        put(args.doc, "realism", realism_table(found))
         if args.card:
             write_audit(found, find_generator(args.generator))
     else:
