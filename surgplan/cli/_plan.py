@@ -21,6 +21,7 @@ from surgplan.cli._options import (
 from surgplan.cli._outcome import Outcome
 from surgplan.cli._plans import compared, plan_facts, plans_table, read_plan, read_plans
 from surgplan.cli._risks import add_risks, risks_of
+from surgplan.cli._stages import add_stage, stages_told
 from surgplan.cli._steps import Steps
 from surgplan.cli._terminal import terminal
 from surgplan.cli._wishes import Wishes
@@ -101,9 +102,12 @@ def assess(
     for vessel in chosen.assessment.vessels_cut:
         where = f"{vessel.diameter_mm:.1f} mm wide, at the {vessel.at}, liver behind it"
         table.add_row(f"divides {vessel.name}", f"{vessel.downstream_ml:.1f}", "ml", where)
+    stages = stages_told(chosen, label_map)
+    for stage in stages:
+        add_stage(table, stage)
     for flag in (*chosen.assessment.not_assessed, *chosen.assessment.flags):
         table.add_row("note", "", "", flag)
-    data = {"case": case, **plan_facts(chosen)}
+    data = {"case": case, **plan_facts(chosen), "stages": [asdict(stage) for stage in stages]}
     if boundary_error_mm is not None:
         with terminal().progress("moving boundaries"):
             risks = risks_of(chosen, label_map, boundary_error_mm)

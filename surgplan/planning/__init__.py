@@ -24,7 +24,13 @@ from surgplan.planning._extract import TreeSettings, vessel_tree, vessel_trees
 from surgplan.planning._freehand import FreehandResection
 from surgplan.planning._front import CutFront
 from surgplan.planning._functional import FunctionalRemnant, functional_remnant
-from surgplan.planning._kinds import KINDS, UnionResection, resection_from_dict
+from surgplan.planning._growth import AFTER_PORTAL_OCCLUSION, Hypertrophy
+from surgplan.planning._kinds import (
+    KINDS,
+    TwoStageResection,
+    UnionResection,
+    resection_from_dict,
+)
 from surgplan.planning._margins import StructureDistance, TumourMargin
 from surgplan.planning._objectives import Objectives, objectives_of
 from surgplan.planning._obstacles import Obstacles
@@ -61,6 +67,7 @@ from surgplan.planning._resection import PlaneResection, Resection
 from surgplan.planning._separate import separate_vessels
 from surgplan.planning._sheet import CutSheet, cut_sheet
 from surgplan.planning._skin import body_mask
+from surgplan.planning._stages import Stage, stages_of
 from surgplan.planning._territories import METRICS, Metric, Territories, territories
 from surgplan.planning._territory_resection import TerritoryResection, branch_at
 from surgplan.planning._thresholds import THRESHOLDS, Condition, Threshold, thresholds_of
@@ -86,6 +93,7 @@ from surgplan.planning._views import View
 from surgplan.planning._wedge import WedgeResection
 
 __all__ = [
+    "AFTER_PORTAL_OCCLUSION",
     "COUINAUD_METHODS",
     "KINDS",
     "LEAST_DIAMETER_MM",
@@ -109,6 +117,7 @@ __all__ = [
     "Fragment",
     "FreehandResection",
     "FunctionalRemnant",
+    "Hypertrophy",
     "Instrument",
     "Interval",
     "MarginRisk",
@@ -133,6 +142,7 @@ __all__ = [
     "Repairs",
     "Replay",
     "Resection",
+    "Stage",
     "StandardLiver",
     "StandardisedRemnant",
     "StructureDistance",
@@ -142,6 +152,7 @@ __all__ = [
     "TreeSettings",
     "Tumour",
     "TumourMargin",
+    "TwoStageResection",
     "Uncertainty",
     "UnionResection",
     "Verdict",
@@ -183,6 +194,7 @@ __all__ = [
     "resection_from_dict",
     "separate_vessels",
     "sides_cut_off",
+    "stages_of",
     "standard_livers",
     "territories",
     "thresholds_of",

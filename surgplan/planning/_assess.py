@@ -85,7 +85,7 @@ def assess_prepared(
     flr_percent = 100 * flr_ml / max(total_ml - tumour_ml, 1e-9)
     standardised = _standardised(flr_ml, patient)
     per_weight = None if patient is None else flr_ml / 1000 / patient.weight_kg * 100
-    verdicts = tuple(_verdicts(condition, flr_percent, standardised, per_weight))
+    verdicts = verdicts_on(flr_ml, total_ml - tumour_ml, condition, patient)
     tumours = tumour_margins(prepared.tumours, looks.tumours, sheet)
     structures = structure_distances(prepared.structures, looks.structures, cut.patches, sheet)
     function = function_of(prepared, cut, looks)
@@ -114,6 +114,15 @@ def assess_prepared(
             *flags_on_function(function, verdicts, flr_percent),
         ),
     )
+
+
+def verdicts_on(
+    flr_ml: float, functional_ml: float, condition: Condition, patient: Patient | None
+) -> tuple[Verdict, ...]:
+    """A remnant against the thresholds of a condition."""
+    flr_percent = 100 * flr_ml / max(functional_ml, 1e-9)
+    per_weight = None if patient is None else flr_ml / 1000 / patient.weight_kg * 100
+    return tuple(_verdicts(condition, flr_percent, _standardised(flr_ml, patient), per_weight))
 
 
 def _standardised(flr_ml: float, patient: Patient | None) -> tuple[StandardisedRemnant, ...]:

@@ -14,7 +14,11 @@ from surgplan.planning._resection import Resection
 from surgplan.planning._smooth_blocks import SmoothBlocks
 
 _FINE_MM = 1.25
-_STEP = 0.25
+_STEP = 0.15
+_TETRAHEDRON = np.array([(1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1)])
+_CREASED_MM = 4.0
+"""Near a crease a smaller distance may be larger than the way to the cut; see `Resection`."""
+
 _LEAST_SLOPE = 1e-4
 _OFF_CUT_MM = 0.05  # at the crease between two wedges a tangent plane may miss the cut
 
@@ -129,7 +133,7 @@ def cut_liver(blocks: Blocks, resection: Resection, *, look: Look | None = None)
     smooth = SmoothBlocks.of(blocks, near, resection)
     pieces = (
         _smooth_piece(blocks, near[smooth.trusted], smooth.where(smooth.trusted)),
-        _exact_piece(blocks, near[~smooth.trusted], resection),
+        _exact_piece(blocks, near[~smooth.trusted], smooth.where(~smooth.trusted), resection),
     )
     row, column, tissue, taken = (
         np.concatenate([getattr(piece, name) for piece in pieces])
@@ -185,20 +189,27 @@ def _smooth_piece(blocks: Blocks, rows: npt.NDArray[np.int64], smooth: SmoothBlo
     )
 
 
-def _exact_piece(blocks: Blocks, rows: npt.NDArray[np.int64], resection: Resection) -> _Piece:
-    """Voxels of blocks with a crease: the resection is asked about each."""
+def _exact_piece(
+    blocks: Blocks, rows: npt.NDArray[np.int64], nodes: SmoothBlocks, resection: Resection
+) -> _Piece:
+    """Voxels of blocks with a crease: the resection is asked about each near enough to the cut."""
     block, column = np.nonzero(blocks.tissue[rows])
     row = rows[block]
     tissue = blocks.tissue[row, column]
     index = (blocks.first[row] + blocks.offsets[column]).astype(np.float64)
-    at_voxel = resection.distance_mm(blocks.geometry.to_lps(index))
+    node, away = nodes.nearest(blocks)
+    at_voxel = nodes.values[block, node[column]]
+    ask = np.flatnonzero(
+        np.abs(at_voxel) <= np.maximum(away[column] + SLACK_MM + _reach_mm(blocks), _CREASED_MM)
+    )
+    at_voxel[ask] = resection.distance_mm(blocks.geometry.to_lps(index[ask]))
     divided = np.abs(at_voxel) <= _reach_mm(blocks)
     taken = (~divided & (at_voxel < 0)).astype(np.float64)
     offsets, steps = _parts(blocks)
     places = (index[divided][:, None] + offsets).reshape(-1, 3)
     points = blocks.geometry.to_lps(places)
     distance = resection.distance_mm(points)
-    slope = np.stack([_slope(resection, points, steps[:, axis]) for axis in range(3)], axis=1)
+    slope = _slopes(resection, points, steps)
     taken[divided], patches = _shares(blocks, places, distance, slope, tissue[divided])
     off = resection.distance_mm(patches.points_mm)
     foot = replace(patches, points_mm=patches.points_mm - patches.normals * off[:, None])
@@ -258,11 +269,12 @@ def _shares(
     return share.reshape(-1, len(offsets)).mean(axis=1), patches
 
 
-def _slope(resection: Resection, points: Points, step: npt.NDArray[np.float64]) -> Values:
-    """Change of the distance over one part of a voxel along an edge."""
-    ahead = resection.distance_mm(points + _STEP * step)
-    behind = resection.distance_mm(points - _STEP * step)
-    return (ahead - behind) / (2 * _STEP)
+def _slopes(resection: Resection, points: Points, steps: npt.NDArray[np.float64]) -> Values:
+    """Change of the distance over one part of a voxel along each of its edges, ``(n, 3)``."""
+    around = points[:, None] + _STEP * _TETRAHEDRON @ steps.T
+    distance = resection.distance_mm(around.reshape(-1, 3)).reshape(-1, len(_TETRAHEDRON))
+    slopes: Values = distance @ _TETRAHEDRON / (len(_TETRAHEDRON) * _STEP)
+    return slopes
 
 
 def share_below(distance: Values, slope: Values) -> tuple[Values, Values]:

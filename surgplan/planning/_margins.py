@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from surgplan.planning._blocks import FIRST_STRUCTURE, OUTSIDE, STRUCTURES
 from surgplan.planning._boundary import Points
 from surgplan.planning._clusters import SLACK_MM, Look, ask
 from surgplan.planning._cut import Patches
+from surgplan.planning._far_tree import far_tree
 from surgplan.planning._prepare import Structure
 from surgplan.planning._resection import Vector
 from surgplan.planning._tumours import TumourShape
@@ -29,11 +30,6 @@ CONTINUED_MM = 5.0
 
 _TOLERANCE_MM = 0.1
 _NEAREST = 20
-
-_LAID_FOR_FAR_POINTS: dict[str, Any] = {
-    "leafsize": 32, "balanced_tree": False, "compact_nodes": False,
-}  # fmt: skip
-"""Built in half the time, and points far from a dense sheet find the nearest far quicker."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,8 +104,7 @@ class Sheet:
         inside = patches.in_liver()
         if not len(inside.area_mm2):
             return None
-        tree = cKDTree(inside.points_mm, **_LAID_FOR_FAR_POINTS)
-        return cls(patches=inside, tree=tree)
+        return cls(patches=inside, tree=far_tree(inside.points_mm))
 
     def distance_mm(
         self, points_mm: Points, *, at_most_mm: float = np.inf

@@ -17,7 +17,7 @@ from surgplan.planning._boundary import Points
 from surgplan.planning._charts import grid_of
 from surgplan.planning._flatten import flattened, opened, upright
 from surgplan.planning._freehand import FreehandResection
-from surgplan.planning._kinds import UnionResection
+from surgplan.planning._kinds import TwoStageResection, UnionResection
 from surgplan.planning._prepare import PreparedLiver
 from surgplan.planning._resection import PlaneResection, Resection
 from surgplan.planning._trim import trim
@@ -110,7 +110,7 @@ def cut_sheet(
 
 def _alone(resection: Resection) -> Iterator[Resection]:
     """The parts of a union, and each wedge by itself."""
-    if isinstance(resection, UnionResection):
+    if isinstance(resection, UnionResection | TwoStageResection):
         for part in resection.parts:
             yield from _alone(part)
     elif isinstance(resection, WedgeResection):

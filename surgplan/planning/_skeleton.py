@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 from surgplan.planning._boundary import Points
 from surgplan.planning._skeleton_gaps import Tips, bridges
 from surgplan.planning._thinning import thinned
-from surgplan.volume import Geometry, box_of
+from surgplan.volume import Geometry, box_of, distance_outside_mm
 
 Mask = npt.NDArray[np.bool_]
 
@@ -113,11 +113,11 @@ def _cubes(mask: Mask, geometry: Geometry) -> tuple[npt.NDArray[np.float32], Geo
     start = tuple(s.start - 2 for s in box)
     stop = tuple(a + n for a, n in zip(start, padded.shape, strict=True))
     window = geometry.window((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
-    inside = ndimage.distance_transform_edt(padded, sampling=spacing).astype(np.float32)
+    inside = distance_outside_mm(~padded, window)
     half = np.float32(min(spacing) / 2)
     if np.allclose(spacing, step):
         return inside - half, window
-    outside = ndimage.distance_transform_edt(~padded, sampling=spacing).astype(np.float32)
+    outside = distance_outside_mm(padded, window)
     field = np.where(padded, inside - half, half - outside)
     grid = window.with_spacing((step, step, step))
     ends = window.to_index(grid.to_lps(np.array([(0, 0, 0), grid.shape]) - [[0], [1]]))

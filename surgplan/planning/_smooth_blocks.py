@@ -70,6 +70,14 @@ class SmoothBlocks:
         found: Values = self.values @ weights(self._place(offsets), axis).T * (2 / self.edge[axis])
         return found
 
+    def nearest(self, blocks: Blocks) -> tuple[npt.NDArray[np.int64], Values]:
+        """For each voxel of a block the nearest of the 27 nodes, and how far that is in mm."""
+        place = self._place(blocks.offsets.astype(np.float64))
+        nodes = np.round(place).astype(np.int64)
+        steps = blocks.geometry.affine[:3, :3] * (self.edge / 2)
+        away = np.linalg.norm((place - nodes) @ steps.T, axis=1)
+        return (nodes + 1) @ np.array([9, 3, 1]), away
+
     def where(self, chosen: npt.NDArray[np.bool_]) -> SmoothBlocks:
         """Some of the blocks."""
         return SmoothBlocks(

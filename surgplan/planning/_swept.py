@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 
 from surgplan.planning._boundary import Points
 from surgplan.planning._corridor import Corridor
+from surgplan.planning._far_tree import far_tree
 from surgplan.planning._resection import Vector
 from surgplan.planning._tumours import TumourShape
 
@@ -96,7 +97,7 @@ class SweptTumour:
             a, b = first[crossed].astype(np.float64), second[crossed].astype(np.float64)
             nodes[:, axis] += a / (a - b)
             found.append(self.low_mm + self.step_mm * nodes)
-        return cKDTree(np.concatenate(found))
+        return far_tree(np.concatenate(found))
 
     def lower_within(self, points_mm: Points, distance: Values) -> None:
         """Lower distances ``(n,)`` in place to those of the points within or above the grid."""
@@ -162,6 +163,6 @@ def _distance(
     steps = sitk.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=False)
     distance: Values = sitk.GetArrayFromImage(steps).astype(np.float64) * step_mm
     ask = np.abs(distance - margin_mm) <= _BAND_STEPS * step_mm
-    distance[ask] = cKDTree(surface).query(nodes[ask.ravel()])[0]
+    distance[ask] = far_tree(surface).query(nodes[ask.ravel()])[0]
     distance[ask & inside] *= -1
     return distance

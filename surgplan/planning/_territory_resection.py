@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from surgplan.errors import CorruptFileError, UsageError
+from surgplan.planning._far_tree import far_tree
 from surgplan.planning._resection import Points, Vector, control_point
 from surgplan.planning._territories import SAMPLE_MM
 from surgplan.planning._vessel_tree import VesselTree
@@ -98,7 +99,7 @@ class TerritoryResection:
         """Centrelines of what is resected, and of what stays."""
         points, owner, _ = self.tree.samples(SAMPLE_MM)
         taken = np.isin(owner, list(self.taken))
-        return cKDTree(points[taken]), cKDTree(points[~taken])
+        return far_tree(points[taken]), far_tree(points[~taken])
 
     def distance_mm(self, points_mm: Points) -> Values:
         """Signed distances ``(n,)`` of LPS points ``(n, 3)``.

@@ -204,8 +204,8 @@ def _crossings(resection: Resection, places: list[_Places]) -> Points:
         resected = (resection.distance_mm(points.reshape(-1, 3)) < 0).reshape(share.shape)
         same = np.logical_and.accumulate(resected == begins[:, None], axis=1)
         low = low + width * same.sum(axis=1)
-    points: Points = start + (low + width / 2)[:, None] * (stop - start)
-    return points
+    met: Points = start + (low + width / 2)[:, None] * (stop - start)
+    return met
 
 
 def _one_each(perfusion: Perfusion, place: Places) -> Places:
