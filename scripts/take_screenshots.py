@@ -31,6 +31,7 @@ from napari_surgplan._rehearse_tab import RehearseTab
 
 SIZE = (1400, 900)
 PATIENCE_S = 600
+REST_S = 2.0
 
 
 def main() -> None:
@@ -80,7 +81,7 @@ class Camera:
 
     def take(self, folder: Path, name: str) -> None:
         """A picture of the whole window."""
-        rest = time.monotonic() + 0.5
+        rest = time.monotonic() + REST_S
         self.until(lambda: time.monotonic() > rest)
         picture = self.viewer.window.screenshot(canvas_only=False, flash=False)
         Image.fromarray(picture).convert("RGB").save(folder / f"{name}.png", optimize=True)
@@ -140,6 +141,7 @@ def _export(camera: Camera, folder: Path) -> None:
     with tempfile.TemporaryDirectory() as own:
         tab.export(export_report, Path(own) / "report")
         camera.until(lambda: "report" in tab.written.text())
+        tab.hint.setText("Every change is saved by itself in /home/you/case.")
         tab.written.setText("Written: /home/you/report/report.html")
         camera.dock.status.say("Written: /home/you/report/report.html")
         camera.take(folder, "export")

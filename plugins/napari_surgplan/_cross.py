@@ -61,6 +61,8 @@ class Cross:
         self._views.append(view)
         view.dims.events.current_step.connect(lambda: self._scrolled(view))
         view.dims.events.range.connect(lambda: self._step_by_slice(view))
+        for turned in (view.dims.events.order, view.dims.events.ndisplay):
+            turned.connect(lambda: self._turned(view))
         view.mouse_drag_callbacks.append(self._clicked)
         self._step_by_slice(view)
         self.joined.emit(view)
@@ -87,13 +89,21 @@ class Cross:
         for view in self._views:
             self._place(view)
 
-    def _place(self, view: Any) -> None:
-        """Bring a view of slices to the point looked at."""
+    def _turned(self, view: Any) -> None:
+        if view in self._views:
+            self._place(view, everywhere=True)
+
+    def _place(self, view: Any, *, everywhere: bool = False) -> None:
+        """Bring a view to the point; only across its slices, which are cut anew only where new."""
         focus = self.session.focus_mm
         if focus is not None and view.dims.ndisplay == 2:
+            world, axis = to_world(focus), view.dims.order[0]
             before, self._busy = self._busy, True
-            try:  # all axes: the view may be rolled to another slice
-                view.dims.point = tuple(float(v) for v in to_world(focus))
+            try:
+                if everywhere:
+                    view.dims.point = tuple(float(v) for v in world)
+                elif view.dims.point[axis] != world[axis]:
+                    view.dims.set_point(axis, float(world[axis]))
             finally:
                 self._busy = before
         self._placed[view] = (view.dims.range, view.dims.current_step)
@@ -150,7 +160,7 @@ class Cross:
                     view.dims.range = wanted
                 finally:
                     self._busy = before
-        self._place(view)
+        self._place(view, everywhere=True)
 
     def _clicked(self, view: Any, event: Any) -> Iterator[None]:
         """A click without a drag, while nothing is drawn with, looks at what is under it."""

@@ -95,6 +95,6 @@ def dress(viewer: Any, *, notice: bool = True) -> None:
         changed.connect(follow)
     viewer.dims.events.ndisplay.connect(turn)
     for changed in (viewer.layers.events.inserted, viewer.layers.events.removed):
-        changed.connect(follow)
+        changed.connect(lambda: follow() if len(viewer.layers) <= 1 else None)
     follow()
     turn()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from napari.experimental import link_layers, unlink_layers
 from napari.layers import Labels, Layer, Surface
 
 from napari_surgplan._eyes import Eyes, fits, set_outline
+from napari_surgplan._turns import Turns
 
 
 class Mirror:
@@ -35,14 +37,15 @@ class Mirror:
         self._flat = flat
         self._connections: list[tuple[Any, Callable[..., None]]] = []
         events = viewer.layers.events
-        self._connect(events.inserted, lambda event: self._add(event.value))
+        self._turns = Turns(viewer)
+        self._connect(events.inserted, lambda event: self._meet(event.value))
         self._connect(events.removed, lambda event: self._remove(event.value))
         self._connect(events.reordered, self._sort)
         self._connect(viewer.layers.selection.events.active, self._select)
         self._connect(eyes.changed, self._show)
         self._connect(pane.dims.events.ndisplay, self._show_all)
         for layer in viewer.layers:
-            self._add(layer)
+            self._meet(layer)
 
     def copy_of(self, layer: Layer) -> Layer:
         """The layer in the pane that shows a layer of the viewer."""
@@ -50,6 +53,7 @@ class Mirror:
 
     def close(self) -> None:
         """Let go of the viewer."""
+        self._turns.clear()
         for emitter, slot in self._connections:
             emitter.disconnect(slot)
         self._connections.clear()
@@ -60,8 +64,12 @@ class Mirror:
         emitter.connect(slot)
         self._connections.append((emitter, slot))
 
+    def _meet(self, layer: Layer) -> None:
+        if fits(layer, 2) or not self._flat:
+            self._turns.add(partial(self._add, layer))
+
     def _add(self, layer: Layer) -> None:
-        if self._flat and not fits(layer, 2):
+        if layer not in self.viewer.layers or layer in self._copies:
             return
         content, settings, kind = layer.as_layer_data_tuple()
         copy = Layer.create(content, dict(settings), kind)
@@ -74,6 +82,7 @@ class Mirror:
         self._follow(layer, copy)
         self._follow(copy, layer)
         self._sort()
+        self._select()
 
     def _follow(self, source: Layer, target: Layer) -> None:
         """What is set, dragged or painted in one is seen in the other."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from napari_surgplan._layers import (
     to_world,
 )
 from napari_surgplan._preferences import Preferences
+from napari_surgplan._turns import Turns
 from surgplan.mesh import Surface
 from surgplan.volume import (
     ARTERIES,
@@ -80,6 +82,7 @@ class Shown:
         self._looks: dict[int, Look] = {}
         self._surfaces: dict[int, tuple[Surface, Any]] = {}
         self._painted: Any = None
+        self._turns = Turns(viewer)
         self._outline = Preferences().outline
         session.scan_changed.connect(self._show_scan)
         session.labels_changed.connect(self._show_labels)
@@ -139,11 +142,24 @@ class Shown:
         self._surfaces.clear()
         self._looks.clear()
         if volume is not None:
-            self._add(image_layer(volume), SCAN, at=0)
-            self.viewer.reset_view()
-            self.session.focus(volume.geometry.centre_mm)
+            self._turns.add(self._add_scan)
+
+    def _add_scan(self) -> None:
+        volume = self.session.volume
+        if volume is None or self.layer(SCAN) is not None:
+            return
+        self._add(image_layer(volume), SCAN, at=0)
+        self.viewer.reset_view()
+        self.session.focus(volume.geometry.centre_mm)
+
+    def finish(self) -> None:
+        """Show now what else would come in the next turns of the window."""
+        self._turns.finish()
 
     def _show_labels(self) -> None:
+        self._turns.add(self._follow_labels)
+
+    def _follow_labels(self) -> None:
         label_map = self.session.label_map
         layer = self.layer(STRUCTURES)
         if label_map is None:
@@ -169,13 +185,10 @@ class Shown:
 
     def look_at_middle(self) -> None:
         """Focus on the middle of the tumours, or else of the liver."""
-        label_map = self.session.label_map
-        if label_map is None:
-            return
-        wanted = (label_map.mask(LIVER_TUMOUR), label_map.mask(LIVER))
-        mask = next((m for m in wanted if m.any()), None)
-        if mask is not None:
-            self.session.focus(label_map.geometry.to_lps(np.argwhere(mask).mean(axis=0)))
+        surfaces = {s.segment.code: s for s in self.session.surfaces}
+        surface = surfaces.get(LIVER_TUMOUR.code) or surfaces.get(LIVER.code)
+        if surface is not None:
+            self.session.focus(surface.points.mean(axis=0))
 
     def _show_unsure(self) -> None:
         label_map, confidence = self.session.label_map, self.session.confidence
@@ -193,12 +206,23 @@ class Shown:
             if wanted.get(label) is not surface:
                 self._forget_surface(label)
         for surface in sorted(wanted.values(), key=lambda s: s.segment.code == LIVER.code):
-            look = self.look(surface.segment)
-            if look.visible and self.surface_of(surface.segment.label) is None:
-                segment = replace(surface.segment, colour=look.colour)
-                content = surface_layer(replace(surface, segment=segment))
-                layer = self._add(content, SURFACE, at=self._below_liver())
-                self._surfaces[surface.segment.label] = (surface, layer)
+            if self._lacks(surface):
+                self._turns.add(partial(self._add_surface, surface))
+
+    def _lacks(self, surface: Surface) -> bool:
+        """Whether a surface is wanted and has no layer."""
+        wanted = surface in self.session.surfaces and self.look(surface.segment).visible
+        return wanted and self.surface_of(surface.segment.label) is None
+
+    def _add_surface(self, surface: Surface) -> None:
+        if not self._lacks(surface):
+            return
+        look = self.look(surface.segment)
+        segment = replace(surface.segment, colour=look.colour)
+        content = surface_layer(replace(surface, segment=segment))
+        layer = self._add(content, SURFACE, at=self._below_liver())
+        layer.opacity = look.opacity
+        self._surfaces[surface.segment.label] = (surface, layer)
 
     def _below_liver(self) -> int:
         """Where a surface goes: what shines through must be drawn last."""

@@ -23,7 +23,7 @@ from surgplan.planning import (
 
 Points = npt.NDArray[np.float64]
 
-_LAID_MM = 0.1  # wider than asked, so that the margin holds as computed
+_LAID_MM = 0.2  # wider than asked, so that the margin holds as computed
 _AROUND = 1.1
 
 

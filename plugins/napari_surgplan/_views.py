@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.components import ViewerModel
@@ -11,6 +12,7 @@ from qtpy.QtWidgets import QSplitter
 
 from napari_surgplan._dress import dress
 from napari_surgplan._mirror import Mirror
+from napari_surgplan._turns import Turns
 
 if TYPE_CHECKING:
     from napari_surgplan._session import Session
@@ -47,6 +49,8 @@ class FourViews:
         self.panes: list[Pane] = []
         self._mirrors: list[Mirror] = []
         self._frame: QSplitter | None = None
+        self._turns = Turns(viewer)
+        self._begun = False
 
     @property
     def is_open(self) -> bool:
@@ -58,19 +62,30 @@ class FourViews:
         if self.is_open or self.session.shown is None:
             return
         main = self.viewer.window._qt_viewer
-        for order in (AXIAL, CORONAL, SAGITTAL):
-            model = ViewerModel(order=order)
-            dress(model, notice=False)
-            self.models.append(model)
-            self.panes.append(Pane(model, main))
-            self._mirrors.append(
-                Mirror(self.viewer, self.session.shown.eyes, model, flat=order is not AXIAL)
-            )
-            self.session.shown.cross.join(model)
-        self._lay_out(main)
+        rows = self._lay_out(main)
+        for order, row in zip((AXIAL, CORONAL, SAGITTAL), (0, 1, 1), strict=True):
+            self._turns.add(partial(self._add_pane, order, rows[row]))
+        self._turns.add(self._begin)
+
+    def _add_pane(self, order: tuple[int, int, int], row: QSplitter) -> None:
+        main = self.viewer.window._qt_viewer
+        model = ViewerModel(order=order)
+        dress(model, notice=False)
+        pane = Pane(model, main)
+        row.addWidget(pane)
+        row.setSizes([1000, 1000])
+        shown = self.session.shown
+        self.models.append(model)
+        self.panes.append(pane)
+        self._mirrors.append(Mirror(self.viewer, shown.eyes, model, flat=order is not AXIAL))
+        shown.cross.join(model)
+
+    def _begin(self) -> None:
+        """All panes are there."""
         self.viewer.canvas.overlays["notice"].visible = False  # the dock says it
         self.viewer.dims.events.ndisplay.connect(self._swap)
         self.session.scan_changed.connect(self.reset)
+        self._begun = True
         self.reset()
         QTimer.singleShot(0, self.reset)  # once the panes have their size
 
@@ -78,8 +93,11 @@ class FourViews:
         """Show the main view alone."""
         if self._frame is None or self.session.shown is None:
             return
-        self.viewer.dims.events.ndisplay.disconnect(self._swap)
-        self.session.scan_changed.disconnect(self.reset)
+        self._turns.clear()
+        if self._begun:
+            self.viewer.dims.events.ndisplay.disconnect(self._swap)
+            self.session.scan_changed.disconnect(self.reset)
+        self._begun = False
         main = self.viewer.window._qt_viewer
         main.window().centralWidget().layout().addWidget(main)
         self.viewer.canvas.overlays["notice"].visible = True
@@ -107,8 +125,8 @@ class FourViews:
             self.models[0].dims.ndisplay = 2 if self.viewer.dims.ndisplay == 3 else 3
             self.models[0].reset_view(reset_camera_angle=False)
 
-    def _lay_out(self, main: Any) -> None:
-        """Two rows of two, in the place of the main view."""
+    def _lay_out(self, main: Any) -> tuple[QSplitter, QSplitter]:
+        """Two rows in the place of the main view, which is the first in them."""
         centre = main.window().centralWidget()
         frame = QSplitter(Qt.Orientation.Vertical)
         centre.layout().addWidget(frame)
@@ -116,10 +134,8 @@ class FourViews:
         frame.addWidget(upper)
         frame.addWidget(lower)
         upper.addWidget(main)
-        upper.addWidget(self.panes[0])
-        lower.addWidget(self.panes[1])
-        lower.addWidget(self.panes[2])
         for splitter in (frame, upper, lower):
             splitter.setSizes([1000, 1000])
             splitter.setChildrenCollapsible(False)
         self._frame = frame
+        return upper, lower

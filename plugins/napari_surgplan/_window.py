@@ -56,6 +56,7 @@ def open_case(folder: Path, *, ndisplay: int = 2, screenshot: Path | None = None
         if screenshot is None:
             napari.run()
         else:
+            session.shown.finish()
             _grab(viewer, screenshot)
     finally:
         session.close()
