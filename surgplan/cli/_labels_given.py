@@ -33,15 +33,15 @@ def read_labels(
         If no voxel is labelled.
     """
     from surgplan.io import read_label_map
-    from surgplan.volume import reorient, resample_to
+    from surgplan.volume import resample_to
 
     label_map = read_label_map(path, label_names=label_names)
     if not label_map.labels_present():
         msg = f"no voxel of {path.name} is labelled; give the segmentation of this scan"
         raise NothingToDoError(msg)
-    turned = reorient(label_map, volume.geometry.axis_codes)
-    if turned.geometry.matches(volume.geometry, atol_mm=SAME_WITHIN_MM):
-        return replace(turned, geometry=volume.geometry)
+    turned = _turned_to(volume, label_map)
+    if turned is not None:
+        return turned
     if not allow_resample:
         msg = (
             f"the labels {path.name} lie on another grid {label_map.geometry.shape} than the scan "
@@ -57,3 +57,40 @@ def read_labels(
         )
         raise GeometryMismatchError(msg)
     return moved
+
+
+def with_vessels(label_map: LabelMap, path: Path, volume: Volume) -> LabelMap:
+    """Labels completed by a mask that holds the vessels of both systems under one number.
+
+    Every voxel of the mask that is not 0 is a vessel of the liver; see `separate_vessels`.
+
+    Raises
+    ------
+    GeometryMismatchError
+        If the mask lies on another grid than the scan.
+    NothingToDoError
+        If the labels lack the portal vein, or both vena cava and hepatic veins.
+    """
+    from surgplan.io import read_numbers
+    from surgplan.planning import separate_vessels
+    from surgplan.volume import PORTAL_VEIN, label_map_from_masks
+
+    numbers, geometry = read_numbers(path)
+    merged = _turned_to(volume, label_map_from_masks([(PORTAL_VEIN, numbers > 0)], geometry))
+    if merged is None:
+        msg = (
+            f"the vessels {path.name} lie on another grid {geometry.shape} than the scan "
+            f"{volume.geometry.shape}; give those of this scan"
+        )
+        raise GeometryMismatchError(msg)
+    return separate_vessels(label_map, merged.mask(PORTAL_VEIN))
+
+
+def _turned_to(volume: Volume, label_map: LabelMap) -> LabelMap | None:
+    """The labels with their axes as those of the scan; None if they lie on another grid."""
+    from surgplan.volume import reorient
+
+    turned = reorient(label_map, volume.geometry.axis_codes)
+    if not turned.geometry.matches(volume.geometry, atol_mm=SAME_WITHIN_MM):
+        return None
+    return replace(turned, geometry=volume.geometry)

@@ -18,7 +18,7 @@ from surgplan.cli._case_stages import (
     surfaces_stage,
 )
 from surgplan.cli._couinaud_stage import CouinaudWish, couinaud_stage
-from surgplan.cli._labels_given import read_labels
+from surgplan.cli._labels_given import read_labels, with_vessels
 from surgplan.cli._network import Network
 from surgplan.cli._options import (
     AllowResampleOption,
@@ -46,6 +46,7 @@ from surgplan.cli._steps import Steps
 from surgplan.cli._structures import structures
 from surgplan.cli._terminal import terminal
 from surgplan.cli._wishes import Wishes
+from surgplan.errors import UsageError
 
 if TYPE_CHECKING:
     from surgplan.planning import Plan
@@ -62,6 +63,15 @@ def run(
             metavar="FILE",
             help="Existing segmentation to take instead of the network: .seg.nrrd, DICOM SEG, "
             ".nii.gz.",
+        ),
+    ] = None,
+    merged_vessels: Annotated[
+        Path | None,
+        typer.Option(
+            "--merged-vessels",
+            metavar="FILE",
+            help="With --labels: a mask of the liver's vessels, portal and hepatic in one; told "
+            "apart by the portal trunk and the vena cava of the labels.",
         ),
     ] = None,
     force: Annotated[
@@ -98,6 +108,9 @@ def run(
         seed=seed,
     )
     wishes.patient()
+    if merged_vessels is not None and labels is None:
+        msg = "`--merged-vessels` completes given labels; give `--labels` too"
+        raise UsageError(msg)
     network = Network(
         model=model, device=device, threads=threads, max_memory_bytes=bytes_of(max_memory)
     )
@@ -113,6 +126,9 @@ def run(
     else:
         given = read_labels(labels, volume, label_names=label_names, allow_resample=allow_resample)
         inputs["labels"] = labels
+        if merged_vessels is not None:
+            given = with_vessels(given, merged_vessels, volume)
+            inputs["vessels"] = merged_vessels
     opened = Case.create(case, inputs=inputs, model=facts, resume=True)
     steps = Steps(case=opened, force=force)
     image_stage(steps, volume)

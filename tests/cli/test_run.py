@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,14 @@ import surgplan.planning
 import surgplan.report
 from surgplan.io import Case, write_json, write_label_map, write_volume
 from surgplan.volume import (
+    HEPATIC_VEINS,
     LIVER,
     LIVER_TUMOUR,
+    PORTAL_VEIN,
     Geometry,
     LabelMap,
     crop,
+    label_map_from_masks,
     reorient,
 )
 
@@ -149,6 +153,30 @@ def test_labels_with_turned_axes_fit_as_they_are(surgplan_cli, inputs, tmp_path,
     found = Case.open(tmp_path / "case").read_labels()
     np.testing.assert_array_equal(found.array, label_map.array)
     assert found.geometry == volume.geometry
+
+
+@pytest.mark.usefixtures("quick_report")
+def test_vessels_of_both_systems_in_one_mask_are_told_apart(
+    surgplan_cli, inputs, tmp_path, body
+) -> None:
+    _, label_map = body
+    both = np.isin(label_map.array, (PORTAL_VEIN.label, HEPATIC_VEINS.label))
+    known = label_map.array.copy()
+    for segment in (PORTAL_VEIN, HEPATIC_VEINS):  # a third of each is labelled as what it is
+        index = np.argwhere(label_map.mask(segment))
+        rest = index[len(index) // 3 :]
+        known[tuple(rest.T)] = LIVER.label
+    write_label_map(replace(label_map, array=known), tmp_path / "labels.nii.gz")
+    mask = label_map_from_masks([(PORTAL_VEIN, both)], label_map.geometry)
+    write_label_map(reorient(mask, "RAI"), tmp_path / "vessels.nii.gz")
+    words = ["run", inputs / "scan.nii.gz", tmp_path / "case", "--count", "1", "--json"]
+    words += ["--merged-vessels", tmp_path / "vessels.nii.gz"]
+    assert surgplan_cli(*words).code == 2
+    told = surgplan_cli(*words, "--labels", tmp_path / "labels.nii.gz")
+    assert told.code == 0, told.err
+    case = Case.open(tmp_path / "case")
+    np.testing.assert_array_equal(case.read_labels().array, label_map.array)
+    assert {i["role"] for i in case.manifest["inputs"]} == {"scan", "labels", "vessels"}
 
 
 @pytest.mark.parametrize("allowed", [False, True])
