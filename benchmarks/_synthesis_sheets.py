@@ -38,6 +38,7 @@ from surgplan.volume import (
 
 LOOK_STRENGTH = 0.6
 EXAMPLE_SEED = 3
+BODY_HU = -300.0
 
 Panel = tuple[str, Image, tuple[float, float]]
 
@@ -128,4 +129,7 @@ def examples(name: str | None, path: Path) -> None:
             shown = (-120.0, 240.0) if modality == "CT" else (0.0, 800.0)
             row.append((f"{look}, {method}", made.image.array[z].astype(np.float32), shown))
         rows.append(row)
-    write_panels(rows, path)
+    body = np.argwhere(rows[0][0][1] > BODY_HU)
+    (top, left), (bottom, right) = body.min(axis=0), body.max(axis=0) + 1
+    box = np.s_[max(0, top - 4) : bottom + 4, max(0, left - 4) : right + 4]
+    write_panels([[(title, image[box], seen) for title, image, seen in row] for row in rows], path)
