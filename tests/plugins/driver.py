@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ class Driver:
         self.viewer.close()
         self.viewer = self.dock = self.session = None
         self.qtbot.wait(100)
+        gc.collect()
 
     def show(self, kind: Any) -> Any:
         """Click on the head of a tab."""
