@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from surgplan.errors import UsageError
 from surgplan.planning._assessment import Assessment, StandardisedRemnant, Verdict
 from surgplan.planning._blocks import OUTSIDE, TUMOUR
-from surgplan.planning._cut import cut_liver
+from surgplan.planning._cut import Cut, cut_liver
 from surgplan.planning._flags import flags_of, flags_on_function
 from surgplan.planning._functional import function_of
 from surgplan.planning._looks import Looks
@@ -71,6 +72,24 @@ def assess_prepared(
     patient: Patient | None = None,
 ) -> Assessment:
     """As `assess`, for a liver made ready before: the quick way to judge many resections."""
+    question = Question(margin_mm=margin_mm, condition=condition, patient=patient)
+    return judged(prepared, resection, question)[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What is asked of a resection besides its numbers; see `assess`."""
+
+    margin_mm: float
+    condition: Condition
+    patient: Patient | None
+
+
+def judged(
+    prepared: PreparedLiver, resection: Resection, question: Question
+) -> tuple[Assessment, Cut]:
+    """As `assess_prepared`, with the cut that it looked at."""
+    margin_mm, condition, patient = question.margin_mm, question.condition, question.patient
     if not margin_mm >= 0:
         msg = f"`margin_mm` must be 0 or more, got {margin_mm}"
         raise UsageError(msg)
@@ -89,7 +108,7 @@ def assess_prepared(
     tumours = tumour_margins(prepared.tumours, looks.tumours, sheet)
     structures = structure_distances(prepared.structures, looks.structures, cut.patches, sheet)
     function = function_of(prepared, cut, looks)
-    return Assessment(
+    assessment = Assessment(
         margin_mm=float(margin_mm),
         condition=condition,
         patient=patient,
@@ -114,6 +133,7 @@ def assess_prepared(
             *flags_on_function(function, verdicts, flr_percent),
         ),
     )
+    return assessment, cut
 
 
 def verdicts_on(

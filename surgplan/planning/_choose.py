@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from surgplan.planning._assessment import Assessment
 from surgplan.planning._boundary import Points
+from surgplan.planning._cut import Cut
 from surgplan.planning._objectives import Objectives, Scorer, objectives_of
 from surgplan.planning._pareto import non_dominated, spread
 from surgplan.planning._plane_family import Scored
@@ -21,7 +22,7 @@ _ALIKE = 0.9
 _ORDERED = 4  # so many times more than wanted are put in order, as some turn out alike
 _JUDGED = 2  # and at most so many times more are judged exactly
 
-Judge = Callable[[str, Resection], Assessment]
+Judge = Callable[[str, Resection], tuple[Assessment, Cut]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,8 +96,8 @@ def judged_best(
             break
         if not clears(candidate.resection, must_go):
             continue
-        assessment = judge(candidate.name, candidate.resection)
-        exact = objectives_of(prepared, candidate.resection, assessment)
+        assessment, cut = judge(candidate.name, candidate.resection)
+        exact = objectives_of(prepared, candidate.resection, assessment, cut=cut)
         judged.append(Judged(candidate=candidate, assessment=assessment, objectives=exact))
         best = [judged[n] for n in non_dominated(np.array([j.objectives.costs for j in judged]))]
         if len(best) >= count:

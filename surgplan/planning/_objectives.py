@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from surgplan.planning._assessment import Assessment
-from surgplan.planning._cut import cut_liver
+from surgplan.planning._cut import Cut, cut_liver
 from surgplan.planning._perfusion import Perfusion
 from surgplan.planning._prepare import PreparedLiver
 from surgplan.planning._resection import PlaneResection, Resection, takes
@@ -66,10 +66,10 @@ class Objectives:
 
 
 def objectives_of(
-    prepared: PreparedLiver, resection: Resection, assessment: Assessment
+    prepared: PreparedLiver, resection: Resection, assessment: Assessment, *, cut: Cut | None = None
 ) -> Objectives:
-    """Exactly, from an assessment of the resection and what its vessels serve."""
-    patches = cut_liver(prepared.blocks, resection).patches.in_liver()
+    """Exactly, from an assessment of the resection, its cut, and what its vessels serve."""
+    patches = (cut or cut_liver(prepared.blocks, resection)).patches.in_liver()
     area = float(patches.area_mm2.sum())
     mean = np.linalg.norm(patches.area_mm2 @ patches.normals) / max(area, 1e-9)
     function = assessment.function

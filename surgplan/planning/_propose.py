@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from surgplan.errors import UsageError
-from surgplan.planning._assess import assess_prepared
+from surgplan.planning._assess import Question, judged
 from surgplan.planning._assessment import Assessment
 from surgplan.planning._choose import Judged, front_of, in_order, judged_best
+from surgplan.planning._cut import Cut
 from surgplan.planning._familiar import familiar, spare
 from surgplan.planning._families import Families
 from surgplan.planning._objectives import Scorer
@@ -76,11 +77,11 @@ def propose(  # noqa: PLR0913 (one call with the words of the command line)
     tell(0.0, "outlining liver and tumours")
     prepared = prepare(label_map)
 
-    def judge(name: str, resection: Resection) -> Assessment:
+    question = Question(margin_mm=margin_mm, condition=condition, patient=patient)
+
+    def judge(name: str, resection: Resection) -> tuple[Assessment, Cut]:
         tell(0.6, f"judging {name}")
-        return assess_prepared(
-            prepared, resection, margin_mm=margin_mm, condition=condition, patient=patient
-        )
+        return judged(prepared, resection, question)
 
     tell(0.2, "following vessels")
     families = Families(
@@ -91,9 +92,9 @@ def propose(  # noqa: PLR0913 (one call with the words of the command line)
     )
     tell(0.3, "searching cuts")
     ordered = _ordered(families, count, thresholds_of(condition)[0].minimum_percent)
-    judged = judged_best(prepared, ordered, judge, must_go(prepared, margin_mm), count)
-    tell(1.0, f"{len(judged)} proposals")
-    return _plans(prepared, judged)
+    best = judged_best(prepared, ordered, judge, must_go(prepared, margin_mm), count)
+    tell(1.0, f"{len(best)} proposals")
+    return _plans(prepared, best)
 
 
 def _ordered(families: Families, count: int, minimum_percent: float) -> list[Scored]:
