@@ -28,6 +28,7 @@ from napari_surgplan._open_tab import OpenTab
 from napari_surgplan._plan_tab import PlanTab
 from napari_surgplan._preferences import Preferences
 from napari_surgplan._rehearse_tab import RehearseTab
+from surgplan.volume import LIVER
 
 SIZE = (1400, 900)
 PATIENCE_S = 600
@@ -53,7 +54,7 @@ class Camera:
     """A window with the dock, and what is needed to go through it."""
 
     def __init__(self) -> None:
-        self.viewer = napari.Viewer(show=True)
+        self.viewer = napari.Viewer(show=True, show_welcome_screen=False)
         self.viewer.window._qt_window.resize(*SIZE)
         self.dock = MainWidget(self.viewer)
         self.viewer.window.add_dock_widget(self.dock, name="SurgPlan")
@@ -102,7 +103,10 @@ def _window() -> Iterator[Camera]:
 
 def _open(camera: Camera) -> None:
     camera.show(OpenTab).sample.click()
-    camera.until(lambda: camera.dock.session.label_map is not None)
+    shown = camera.dock.session.shown
+    camera.until(lambda: shown.surface_of(LIVER.label) is not None)  # the last that comes
+    panes = camera.dock.views.models
+    camera.until(lambda: len(panes) > 0 and len(panes[0].layers) == len(camera.viewer.layers))
     camera.show(AnatomyTab)
     camera.idle()
 
