@@ -82,6 +82,8 @@ class Camera:
 
     def take(self, folder: Path, name: str) -> None:
         """A picture of the whole window."""
+        panes = self.dock.views.models
+        self.until(lambda: not panes or len(panes[0].layers) == len(self.viewer.layers))
         rest = time.monotonic() + REST_S
         self.until(lambda: time.monotonic() > rest)
         picture = self.viewer.window.screenshot(canvas_only=False, flash=False)
@@ -105,8 +107,6 @@ def _open(camera: Camera) -> None:
     camera.show(OpenTab).sample.click()
     shown = camera.dock.session.shown
     camera.until(lambda: shown.surface_of(LIVER.label) is not None)  # the last that comes
-    panes = camera.dock.views.models
-    camera.until(lambda: len(panes) > 0 and len(panes[0].layers) == len(camera.viewer.layers))
     camera.show(AnatomyTab)
     camera.idle()
 

@@ -68,13 +68,14 @@ class FourViews:
         self._turns.add(self._begin)
 
     def _add_pane(self, order: tuple[int, int, int], row: QSplitter) -> None:
-        main = self.viewer.window._qt_viewer
+        main, shown = self.viewer.window._qt_viewer, self.session.shown
+        if shown is None:
+            return
         model = ViewerModel(order=order)
         dress(model, notice=False)
         pane = Pane(model, main)
         row.addWidget(pane)
         row.setSizes([1000, 1000])
-        shown = self.session.shown
         self.models.append(model)
         self.panes.append(pane)
         self._mirrors.append(Mirror(self.viewer, shown.eyes, model, flat=order is not AXIAL))

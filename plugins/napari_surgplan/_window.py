@@ -56,7 +56,8 @@ def open_case(folder: Path, *, ndisplay: int = 2, screenshot: Path | None = None
         if screenshot is None:
             napari.run()
         else:
-            session.shown.finish()
+            if session.shown is not None:
+                session.shown.finish()
             _grab(viewer, screenshot)
     finally:
         session.close()
