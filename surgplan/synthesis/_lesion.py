@@ -37,6 +37,8 @@ class LesionSettings:
         Least and largest difference to the parenchyma.
     cyst_share
         How many lesions are cysts.
+    bright_share
+        How many of the others are brighter than the parenchyma, as vessels are too.
     """
 
     most: int = 4
@@ -44,6 +46,7 @@ class LesionSettings:
     radius_spread: float = 0.6
     contrast_hu: tuple[float, float] = (18.0, 75.0)
     cyst_share: float = 0.15
+    bright_share: float = 0.15
 
 
 def paint_lesions(
@@ -147,7 +150,7 @@ def _paint(  # noqa: PLR0913 - one lesion has a place, a size and a look
     if cyst:
         change = float(rng.normal(8, 6)) - float(parenchyma.mean())
     else:
-        change = contrast if rng.random() < 0.15 else -contrast
+        change = contrast if rng.random() < settings.bright_share else -contrast
     profile = torch.full_like(level, change)
     if not cyst and rng.random() < 0.35:
         profile[level < float(rng.uniform(0.3, 0.7))] += float(rng.uniform(-30, 10))

@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
-from surgplan.errors import NothingToDoError, UsageError
+from surgplan.errors import NothingToDoError
 from surgplan.evaluation import evaluate
 from surgplan.io import write_json
-from surgplan.phantom import PHASES, Phantom, PhantomSettings, make_phantom, render_ct, render_mr
+from surgplan.phantom import PHASES, PhantomSettings, make_phantom, render_ct, render_mr
 from surgplan.segmentation import METADATA, Reliability, SegmentSettings, conformal_bound, segment
 from surgplan.volume import LabelMap, Volume, box_of
 
@@ -118,18 +118,10 @@ def calibrate(
 
 
 def _case(seed: int, number: int) -> tuple[Volume, LabelMap]:
-    phantom = _phantom(seed)
+    phantom = make_phantom(PhantomSettings(seed=seed, spacing_mm=SPACING_MM, lesions=LESIONS))
     if number % 5 == 4:
         return render_mr(phantom, seed=seed), phantom.label_map
     return render_ct(phantom, seed=seed, phase=PHASES[number % len(PHASES)]), phantom.label_map
-
-
-def _phantom(seed: int) -> Phantom:
-    """With lesions where the liver has room for them."""
-    try:
-        return make_phantom(PhantomSettings(seed=seed, spacing_mm=SPACING_MM, lesions=LESIONS))
-    except UsageError:
-        return make_phantom(PhantomSettings(seed=seed, spacing_mm=SPACING_MM, lesions=0))
 
 
 def _counts(found: LabelMap, confidence: npt.NDArray[np.float32], truth: LabelMap) -> Counts:

@@ -15,6 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from surgplan.segmentation import liver_frame, network_input
 from surgplan.synthesis import warp
+from surgplan.training._chance import stream
 from surgplan.training._couinaud_settings import CouinaudSettings, LiverWarp
 from surgplan.training._couinaud_sources import Liver
 from surgplan.training._couinaud_vessels import Anatomy, Field, Points, draw_anatomy, raster
@@ -44,7 +45,7 @@ def draw_couinaud_sample(
     livers: list[Liver], settings: CouinaudSettings, index: int
 ) -> CouinaudSample:
     """The sample of a given step; depends on the settings' seed and the index alone."""
-    rng = np.random.Generator(np.random.Philox(key=settings.seed, counter=index))
+    rng = stream(settings.seed, index)
     weights = np.array([1.0 if v.vessels is None else settings.real_weight for v in livers])
     liver = livers[int(rng.choice(len(livers), p=weights / weights.sum()))]
     labels, vessels, frame = _warped(liver, settings, rng)
@@ -57,7 +58,7 @@ def draw_couinaud_sample(
 
 def plain_sample(liver: Liver, settings: CouinaudSettings, *, vessels: bool) -> CouinaudSample:
     """A liver as it is, with what is known of its vessels, else drawn ones, or without any."""
-    rng = np.random.Generator(np.random.Philox(key=settings.seed, counter=len(liver.surface_mm)))
+    rng = stream(settings.seed, len(liver.surface_mm))
     still = LiverWarp(rotation_deg=0, shear=0, bend_mm=0, cap=0)
     labels, real, frame = _warped(liver, settings, rng, still)
     channels = np.zeros((5, *labels.shape), dtype=np.float32)

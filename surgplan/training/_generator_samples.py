@@ -25,6 +25,7 @@ from surgplan.synthesis import (
     warp,
     with_tissue,
 )
+from surgplan.training._chance import stream
 from surgplan.training._generator_settings import GeneratorSource
 from surgplan.training._sources import Source, load_sources
 from surgplan.volume import HEPATIC_VEINS, HOUNSFIELD_AIR, LIVER, LIVER_TUMOUR
@@ -125,7 +126,7 @@ def draw_generator_sample(
     index: int,
 ) -> GeneratorSample:
     """The sample of a given step; depends on the seed and the index alone."""
-    rng = np.random.Generator(np.random.Philox(key=seed, counter=index))
+    rng = stream(seed, index)
     weights = np.array([s.weight for s in scans])
     scan = scans[int(rng.choice(len(scans), p=weights / weights.sum()))]
     patch = patches[int(rng.integers(len(patches)))]

@@ -17,6 +17,7 @@ from surgplan.synthesis import (
     surround,
     warp,
 )
+from surgplan.training._chance import stream
 from surgplan.training._found_liver import found_liver
 from surgplan.training._settings import TrainingSettings
 from surgplan.training._sources import Source
@@ -45,7 +46,7 @@ class Sample:
 
 def draw_sample(sources: list[Source], settings: TrainingSettings, index: int) -> Sample:
     """The sample of a given step; depends on the settings' seed and the index alone."""
-    rng = np.random.Generator(np.random.Philox(key=settings.seed, counter=index))
+    rng = stream(settings.seed, index)
     generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
     weights = np.array([s.weight for s in sources])
     source = sources[int(rng.choice(len(sources), p=weights / weights.sum()))]
