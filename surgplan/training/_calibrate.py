@@ -23,6 +23,7 @@ BINS = 256
 MARGIN_MM = 20.0
 SPACING_MM = (3.0, 1.5, 1.5)
 LESIONS = 2
+WIDEST = 3.0
 
 Counts = npt.NDArray[np.float64]
 
@@ -51,12 +52,18 @@ class Calibration:
     phantoms: int
 
     def write_into(self, bundle: Path) -> None:
-        """Put temperature and bounds into the metadata of a bundle."""
+        """Put bounds, and a temperature that lowers the error, into the metadata of a bundle.
+
+        A volume that may be wrong by more than `WIDEST` says nothing, so that no bound is written.
+        """
         path = bundle / METADATA
         metadata = json.loads(path.read_text())
         own = metadata["surgplan"]
-        own["temperature"] = round(self.temperature * float(own["temperature"]), 3)
-        own["reliability"] = {name: asdict(r) for name, r in self.structures.items()}
+        if self.ece_after < self.ece_before:
+            own["temperature"] = round(self.temperature * float(own["temperature"]), 3)
+        own["reliability"] = {
+            name: asdict(r) for name, r in self.structures.items() if r.volume_factor <= WIDEST
+        }
         write_json(metadata, path)
 
 

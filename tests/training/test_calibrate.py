@@ -1,12 +1,13 @@
 """Calibration finds the mistakes that were put in."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from surgplan.segmentation import METADATA, Segmentation
+from surgplan.segmentation import METADATA, Reliability, Segmentation
 from surgplan.training import Calibration, calibrate, calibration_error
 from surgplan.training import _calibrate as under_test
 from surgplan.volume import ANATOMY, LIVER, SPLEEN, Geometry, LabelMap, Volume
@@ -69,6 +70,12 @@ def test_it_is_written_beside_what_the_bundle_said(tmp_path: Path) -> None:
     assert own["name"] == "x"
     assert own["temperature"] == pytest.approx(2 * found.temperature, abs=1e-3)
     assert own["reliability"]["whole liver"]["cases"] == 10
+    useless = Reliability(volume_factor=40.0, boundary_mm=90.0, cases=10)
+    worse = replace(found, ece_after=found.ece_before + 0.01, structures={"spleen": useless})
+    worse.write_into(tmp_path)
+    again = json.loads((tmp_path / METADATA).read_text())["surgplan"]
+    assert again["temperature"] == own["temperature"]
+    assert again["reliability"] == {}
     assert isinstance(found, Calibration)
 
 
