@@ -155,6 +155,7 @@ class MainWidget(QWidget):
             self.status.stop_all()
             self.views.close()
             self.session.close()
+            self._main = None  # Qt keeps this dock's slots, and they would keep the window
         return bool(super().eventFilter(watched, event))
 
 
