@@ -57,25 +57,25 @@ def _curved(painter: QPainter, colour: QColor) -> None:
 
 
 def _bowl(painter: QPainter, colour: QColor) -> None:
-    _liver(painter, colour)
     path = QPainterPath(QPointF(2, 9))
     path.cubicTo(8, 9, 12, 13, 11.5, 21)
-    painter.setPen(_pen(_CUT, 2.2))
-    painter.drawPath(path)
-    painter.setBrush(colour)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.drawEllipse(QPointF(6.5, 14.5), 1.8, 1.8)
+    _around(painter, colour, path, QPointF(6.5, 14.5))
 
 
 def _wedge(painter: QPainter, colour: QColor) -> None:
-    _liver(painter, colour)
     path = QPainterPath(QPointF(5, 3))
     path.cubicTo(5.5, 15, 14, 15, 15, 3)
+    _around(painter, colour, path, QPointF(10, 8))
+
+
+def _around(painter: QPainter, colour: QColor, path: QPainterPath, tumour: QPointF) -> None:
+    """A liver with a cut around its tumour."""
+    _liver(painter, colour)
     painter.setPen(_pen(_CUT, 2.2))
     painter.drawPath(path)
     painter.setBrush(colour)
     painter.setPen(Qt.PenStyle.NoPen)
-    painter.drawEllipse(QPointF(10, 8), 1.8, 1.8)
+    painter.drawEllipse(tumour, 1.8, 1.8)
 
 
 def _branch(painter: QPainter, colour: QColor) -> None:

@@ -33,6 +33,8 @@ from surgplan.volume import (
 
 CANONICAL_AXES = "SPL"
 
+_LABELS = {"background": 0, **{s.name: s.label for s in ANATOMY}}
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Source:
@@ -133,9 +135,8 @@ def _draw_vessels(
 def _vein_seeds(
     settings: SourceSettings, grid: Geometry
 ) -> dict[int, npt.NDArray[np.int64]] | None:
-    by_name = {s.name: s.label for s in ANATOMY}
     return {
-        by_name[name]: np.rint(grid.to_index(points)).astype(np.int64)
+        _LABELS[name]: np.rint(grid.to_index(points)).astype(np.int64)
         for name, points in settings.vein_seeds.items()
     } or None
 
@@ -206,11 +207,10 @@ def _nearest(
 def _to_target(numbers: npt.NDArray[np.int32], settings: SourceSettings) -> npt.NDArray[np.uint8]:
     if settings.table is None:
         return numbers.astype(np.uint8)
-    by_name = {s.name: s.label for s in ANATOMY}
     target = np.zeros(numbers.shape, dtype=np.uint8)
     for name, values in settings.table.items():
         if name != "background":
-            target[np.isin(numbers, values)] = by_name[name]
+            target[np.isin(numbers, values)] = _LABELS[name]
     return target
 
 
@@ -225,8 +225,7 @@ def _own_numbers(
 
 
 def _groups(settings: SourceSettings) -> torch.Tensor:
-    by_name = {"background": 0, **{s.name: s.label for s in ANATOMY}}
     group = torch.arange(1 + len(ANATOMY))
     for name, into in settings.merge.items():
-        group[by_name[name]] = by_name[into]
+        group[_LABELS[name]] = _LABELS[into]
     return group
