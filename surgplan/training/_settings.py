@@ -52,6 +52,9 @@ class SourceSettings:
     vein_seeds
         Structure name to points (LPS, mm) in vessels of that kind; tells apart the veins that
         were found by contrast.
+    strokes
+        Structure name, or ``background``, to lines through points (LPS, mm) drawn into the scan:
+        structures without a label are grown from them, see `grow_strokes`.
     drawn_vessels
         The label map holds Couinaud's segments (1 to 8): draw portal and hepatic veins that fit.
     table
@@ -76,6 +79,7 @@ class SourceSettings:
     cut_out: bool = False
     contrast_labels: bool = False
     vein_seeds: Mapping[str, list[list[float]]] = field(default_factory=dict)
+    strokes: Mapping[str, list[list[list[float]]]] = field(default_factory=dict)
     drawn_vessels: bool = False
     table: Mapping[str, list[int]] | None = None
     merge: Mapping[str, str] = field(default_factory=dict)
@@ -84,7 +88,7 @@ class SourceSettings:
     def __post_init__(self) -> None:
         known = {s.name for s in ANATOMY} | {"background"}
         named = {*(self.table or {}), *self.merge, *self.merge.values()}
-        named |= set(self.vein_seeds)
+        named |= {*self.vein_seeds, *self.strokes}
         if named - known:
             msg = f"source {self.name!r} names unknown structures {sorted(named - known)}"
             raise InputRefusedError(msg)

@@ -18,6 +18,7 @@ from surgplan.synthesis import unlabelled_tissue
 from surgplan.training._contrast_labels import label_by_contrast
 from surgplan.training._couinaud_vessels import draw_anatomy, raster
 from surgplan.training._settings import SourceSettings
+from surgplan.training._stroke_labels import grow_strokes
 from surgplan.volume import (
     ANATOMY,
     HEPATIC_VEINS,
@@ -32,6 +33,7 @@ from surgplan.volume import (
 )
 
 CANONICAL_AXES = "SPL"
+STROKE_GRID_MM = 1.5
 
 _LABELS = {"background": 0, **{s.name: s.label for s in ANATOMY}}
 
@@ -98,23 +100,41 @@ def load_sources(settings: SourceSettings, folder: Path, spacing_mm: float) -> l
 def _load(settings: SourceSettings, folder: Path, path: Path, spacing_mm: float) -> Source:
     numbers, geometry = read_numbers(path)
     grid = _canonical_grid(geometry, spacing_mm)
+    scan, found = None, np.zeros(grid.shape, dtype=np.int32)
+    if settings.image is not None:
+        scan = read_volume(folder / settings.image, modality=_modality(settings))
+        scan = reorient(scan, CANONICAL_AXES)
+        if settings.strokes:
+            found = _nearest(*_grown(settings, scan, numbers, geometry), grid)
+        scan = resample_to(scan, grid)
     numbers = _nearest(numbers, geometry, grid)
     target = _to_target(numbers, settings)
+    target = np.where(target == 0, found, target).astype(np.uint8)
     if settings.vessels is not None:
         veins, place = read_numbers(_vessels_of(settings, folder, path))
         target[_nearest(veins, place, grid) > 0] = HEPATIC_VEINS.label
     if settings.drawn_vessels:
         _draw_vessels(target, numbers, spacing_mm, path.name)
     tissue = numbers.astype(np.uint8) if settings.table is None else _own_numbers(numbers, target)
-    scan = None
-    if settings.image is not None:
-        scan = read_volume(folder / settings.image, modality=_modality(settings))
-        scan = resample_to(reorient(scan, CANONICAL_AXES), grid)
-        if settings.contrast_labels:
-            seeds = _vein_seeds(settings, grid)
-            target = label_by_contrast(scan.array.astype(np.float32), target, spacing_mm, seeds)
-            tissue = np.where(target > 0, target, tissue)
+    if scan is not None and settings.contrast_labels:
+        seeds = _vein_seeds(settings, grid)
+        target = label_by_contrast(scan.array.astype(np.float32), target, spacing_mm, seeds)
+        tissue = np.where(target > 0, target, tissue)
     return _source(settings, target, tissue, scan)
+
+
+def _grown(
+    settings: SourceSettings, scan: Volume, numbers: npt.NDArray[np.int32], geometry: Geometry
+) -> tuple[npt.NDArray[np.int32], Geometry]:
+    """What grows from the strokes, on a grid of its own that is fine enough for it."""
+    grid = _canonical_grid(geometry, STROKE_GRID_MM)
+    labels = _to_target(_nearest(numbers, geometry, grid), settings)
+    image = resample_to(scan, grid).array.astype(np.float32)
+    strokes = {
+        _LABELS[name]: [grid.to_index(np.asarray(line)) for line in lines]
+        for name, lines in settings.strokes.items()
+    }
+    return grow_strokes(image, labels, STROKE_GRID_MM, strokes).astype(np.int32), grid
 
 
 def _draw_vessels(
