@@ -39,6 +39,8 @@ class LesionSettings:
         How many lesions are cysts.
     bright_share
         How many of the others are brighter than the parenchyma, as vessels are too.
+    dense_share
+        How many of the others hold dense clumps: calcium, blood, or oil of an embolisation.
     """
 
     most: int = 4
@@ -47,6 +49,7 @@ class LesionSettings:
     contrast_hu: tuple[float, float] = (18.0, 75.0)
     cyst_share: float = 0.15
     bright_share: float = 0.15
+    dense_share: float = 0.0
 
 
 def paint_lesions(
@@ -159,6 +162,9 @@ def _paint(  # noqa: PLR0913 - one lesion has a place, a size and a look
     shape = (level.shape[0], level.shape[1], level.shape[2])
     if not cyst:
         profile += smooth(shape, 5, generator) * float(rng.uniform(0, 12))
+    if not cyst and settings.dense_share > 0 and rng.random() < settings.dense_share:
+        clumps = smooth(shape, 6, generator) > float(rng.uniform(0.3, 1.3))
+        profile[clumps & (level < 0.9)] += float(rng.uniform(40, 400))
     softness = float(rng.uniform(0.3, 0.9))
     weight = blur(inside.float(), (softness, softness, softness))
     image[box] += weight * profile

@@ -108,6 +108,19 @@ def test_cysts_get_their_own_label_and_nearly_water() -> None:
     assert float(painted[cyst].median()) < 40
 
 
+def test_dense_clumps_lie_inside_their_lesion() -> None:
+    image = torch.full((24, 32, 40), 100.0)
+    settings = LesionSettings(cyst_share=0, bright_share=0, dense_share=1, radius_mm=20, most=1)
+    plain = LesionSettings(cyst_share=0, bright_share=0, radius_mm=20, most=1)
+    bright = []
+    for seed in range(6):
+        painted, lesions = paint_lesions(image, liver_block(), settings, 3.0, *chance(seed))
+        without, _ = paint_lesions(image, liver_block(), plain, 3.0, *chance(seed))
+        assert not (painted[lesions != LIVER_TUMOUR.label] > 180).any()
+        bright.append(int((painted > 180).sum()) - int((without > 180).sum()))
+    assert max(bright) > 20
+
+
 def test_a_patch_without_liver_gets_no_lesion() -> None:
     labels = torch.full((16, 16, 16), RIGHT_KIDNEY.label)
     image = torch.zeros(labels.shape)
