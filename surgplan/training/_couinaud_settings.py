@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from surgplan.errors import InputRefusedError, UsageError
+from surgplan.errors import UsageError
 from surgplan.segmentation import COUINAUD_CHANNELS, NetworkSettings
-from surgplan.training._settings import _build
+from surgplan.training._config import build, read_config
 from surgplan.volume import COUINAUD
 
 
@@ -106,15 +105,11 @@ def read_couinaud_settings(path: Path) -> CouinaudSettings:
     InputRefusedError
         If the file is no TOML or has a key that means nothing.
     """
-    try:
-        data = tomllib.loads(path.read_text())
-    except (OSError, ValueError) as e:
-        msg = f"cannot read the training config {path}: {e}"
-        raise InputRefusedError(msg) from e
+    data = read_config(path)
     parts: dict[str, Any] = {}
     if "warp" in data:
-        parts["warp"] = _build(LiverWarp, data.pop("warp"), f"{path}: warp")
+        parts["warp"] = build(LiverWarp, data.pop("warp"), f"{path}: warp")
     if "network" in data:
         raw = {"classes": len(COUINAUD), "channels": len(COUINAUD_CHANNELS), **data.pop("network")}
-        parts["network"] = _build(NetworkSettings, raw, f"{path}: network")
-    return _build(CouinaudSettings, {**data, **parts}, str(path))
+        parts["network"] = build(NetworkSettings, raw, f"{path}: network")
+    return build(CouinaudSettings, {**data, **parts}, str(path))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-import tomllib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from surgplan.errors import InputRefusedError, NothingToDoError, UsageError
 from surgplan.synthesis import LOOKS, GeneratorSettings
+from surgplan.training._config import build, read_config
 from surgplan.training._generator_private import PrivacySettings
-from surgplan.training._settings import SourceSettings
+from surgplan.training._settings import SourceSettings, read_source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,9 +138,7 @@ def read_generator_settings(path: Path) -> GeneratorTrainingSettings:
     InputRefusedError
         If the file is no TOML or has a key that means nothing.
     """
-    data = _read(path)
-    if "based_on" in data:
-        data = {**_read(path.parent / data.pop("based_on")), **data}
+    data = read_config(path)
     tables = data.pop("table", {})
     sources = [_source(raw, tables, path) for raw in data.pop("source", [])]
     kinds: dict[str, type[Any]] = {
@@ -150,40 +148,13 @@ def read_generator_settings(path: Path) -> GeneratorTrainingSettings:
         "privacy": PrivacySettings,
     }
     parts = {
-        key: _build(kind, data.pop(key), f"{path}: {key}")
+        key: build(kind, data.pop(key), f"{path}: {key}")
         for key, kind in kinds.items()
         if key in data
     }
-    built: GeneratorTrainingSettings = _build(
-        GeneratorTrainingSettings, {**data, **parts, "sources": tuple(sources)}, str(path)
-    )
-    return built
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text())
-    except (OSError, ValueError) as e:
-        msg = f"cannot read the training config {path}: {e}"
-        raise InputRefusedError(msg) from e
+    return build(GeneratorTrainingSettings, {**data, **parts, "sources": tuple(sources)}, str(path))
 
 
 def _source(raw: dict[str, Any], tables: dict[str, Any], path: Path) -> GeneratorSource:
     look = raw.pop("look", None)
-    if isinstance(raw.get("table"), str):
-        raw["table"] = tables[raw["table"]]
-    source: SourceSettings = _build(SourceSettings, raw, f"{path}: source")
-    return GeneratorSource(source=source, look=look)
-
-
-def _build(kind: type[Any], values: dict[str, Any], where: str) -> Any:
-    unknown = set(values) - {f.name for f in fields(kind)}
-    if unknown:
-        msg = f"{where} has unknown keys {sorted(unknown)}"
-        raise InputRefusedError(msg)
-    plain = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-    try:
-        return kind(**plain)
-    except TypeError as e:
-        msg = f"{where}: {e}"
-        raise InputRefusedError(msg) from e
+    return GeneratorSource(source=read_source(raw, tables, path), look=look)

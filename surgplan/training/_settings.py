@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from surgplan.errors import InputRefusedError, NothingToDoError, UsageError
 from surgplan.segmentation import LIVER_CHANNELS, NetworkSettings, Stage
 from surgplan.synthesis import DrawSettings, LesionSettings, WarpSettings
+from surgplan.training._config import build, read_config
 from surgplan.volume import ANATOMY
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,20 +185,12 @@ def read_training_settings(path: Path) -> TrainingSettings:
     InputRefusedError
         If the file is no TOML or has a key that means nothing.
     """
-    try:
-        data = tomllib.loads(path.read_text())
-    except (OSError, ValueError) as e:
-        msg = f"cannot read the training config {path}: {e}"
-        raise InputRefusedError(msg) from e
+    data = read_config(path)
     tables = data.pop("table", {})
-    sources = []
-    for raw in data.pop("source", []):
-        if isinstance(raw.get("table"), str):
-            raw["table"] = tables[raw["table"]]
-        sources.append(_build(SourceSettings, raw, f"{path}: source"))
+    sources = tuple(read_source(raw, tables, path) for raw in data.pop("source", []))
     kinds = {"warp": WarpSettings, "draw": DrawSettings, "lesion": LesionSettings}
     parts: dict[str, Any] = {
-        key: _build(kind, data.pop(key), f"{path}: {key}")
+        key: build(kind, data.pop(key), f"{path}: {key}")
         for key, kind in kinds.items()
         if key in data
     }
@@ -208,18 +198,19 @@ def read_training_settings(path: Path) -> TrainingSettings:
         liver = data.get("stage") == "liver"
         channels = LIVER_CHANNELS if liver else 1
         raw = {"classes": 1 + len(ANATOMY), "channels": channels, **data.pop("network")}
-        parts["network"] = _build(NetworkSettings, raw, f"{path}: network")
-    return _build(TrainingSettings, {**data, **parts, "sources": tuple(sources)}, str(path))
+        parts["network"] = build(NetworkSettings, raw, f"{path}: network")
+    return build(TrainingSettings, {**data, **parts, "sources": sources}, str(path))
 
 
-def _build(kind: type[T], values: dict[str, Any], where: str) -> T:
-    unknown = set(values) - {f.name for f in fields(kind)}  # type: ignore[arg-type]
-    if unknown:
-        msg = f"{where} has unknown keys {sorted(unknown)}"
-        raise InputRefusedError(msg)
-    plain = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-    try:
-        return kind(**plain)
-    except TypeError as e:
-        msg = f"{where}: {e}"
-        raise InputRefusedError(msg) from e
+def read_source(raw: dict[str, Any], tables: dict[str, Any], path: Path) -> SourceSettings:
+    """One ``[[source]]`` of the config at ``path``.
+
+    Its ``table`` may name one of ``tables``, and its ``marks`` a file beside the config with the
+    ``vein_seeds`` and ``strokes`` that were set by hand.
+    """
+    if isinstance(raw.get("table"), str):
+        raw = {**raw, "table": tables[raw["table"]]}
+    if "marks" in raw:
+        raw = {**read_config(path.parent / raw["marks"]), **raw}
+        del raw["marks"]
+    return build(SourceSettings, raw, f"{path}: source")

@@ -214,7 +214,12 @@ def test_veins_drawn_into_couinaud_segments_stay_apart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "start"), [("liver_fine", "abdomen-3mm"), ("liver_further", "liver-2mm")]
+    ("file", "start"),
+    [
+        ("liver_fine", "abdomen-3mm"),
+        ("liver_further", "liver-2mm"),
+        ("liver_organs", "liver-2mm"),
+    ],
 )
 def test_the_shipped_configs_of_the_second_stage_read(file: str, start: str) -> None:
     path = Path(__file__).parents[2] / f"scripts/configs/{file}.toml"

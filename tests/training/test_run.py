@@ -170,8 +170,20 @@ def test_a_config_that_names_an_unknown_structure_is_refused(tmp_path: Path) -> 
         read_training_settings(path)
 
 
-def test_the_shipped_config_reads_and_its_classes_are_the_vocabulary() -> None:
-    path = Path(__file__).parents[2] / "scripts/configs/liver_first.toml"
+def test_marks_of_a_source_stand_in_a_file_beside_the_config(tmp_path: Path) -> None:
+    path = config(tmp_path, 2)
+    path.write_text(path.read_text().replace("[[source]]\n", '[[source]]\nmarks = "m.toml"\n', 1))
+    (tmp_path / "m.toml").write_text('[strokes]\n"spleen" = [[[1.0, 2.0, 3.0]]]\n')
+    settings = read_training_settings(path)
+    assert settings.sources[0].strokes == {"spleen": [[[1.0, 2.0, 3.0]]]}
+    (tmp_path / "m.toml").write_text('[scratches]\n"spleen" = [[[1.0, 2.0, 3.0]]]\n')
+    with pytest.raises(InputRefusedError, match="scratches"):
+        read_training_settings(path)
+
+
+@pytest.mark.parametrize("file", ["liver_first", "abdomen_further", "abdomen_organs"])
+def test_the_shipped_configs_read_and_their_classes_are_the_vocabulary(file: str) -> None:
+    path = Path(__file__).parents[2] / f"scripts/configs/{file}.toml"
     settings = read_training_settings(path)
     assert settings.network.classes == 1 + len(ANATOMY)
     assert {s.name for s in settings.sources} >= {"totalseg-ct", "lits-100"}
