@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _real_scans import TABLES
 
 from surgplan.io import read_couinaud, read_numbers, write_json
 from surgplan.planning import choose_couinaud, couinaud_from_vessels, sides_cut_off, vessel_trees
@@ -31,21 +32,11 @@ from surgplan.volume import (
     LIVER_TUMOUR,
     PORTAL_VEIN,
     LabelMap,
-    Segment,
     label_map_from_masks,
 )
 
-CASES: dict[str, dict[Segment, tuple[int, ...]]] = {
-    "ircadb-01": {
-        LIVER: (5,),
-        PORTAL_VEIN: (10,),
-        HEPATIC_VEINS: (11,),
-        LIVER_CYST: (12,),
-        LIVER_TUMOUR: tuple(range(13, 20)),
-    },
-    "ircadb-17": {LIVER: (3,), PORTAL_VEIN: (5,), HEPATIC_VEINS: (6,), LIVER_TUMOUR: (7, 8)},
-}
-"""Numbers of the experts' labels; their hepatic veins hold the vena cava too."""
+SHOWN = (LIVER, PORTAL_VEIN, HEPATIC_VEINS, LIVER_CYST, LIVER_TUMOUR)
+"""Of the experts' labels; their hepatic veins hold the vena cava too."""
 
 
 def main() -> None:
@@ -60,8 +51,8 @@ def main() -> None:
     parser.add_argument("--hold-out", type=int, default=10)
     options = parser.parse_args()
     rows = []
-    for name, numbers in CASES.items():
-        rows += _with_vessels(name, numbers, options.shared / "cases" / name, options.threads)
+    for name in TABLES:
+        rows += _with_vessels(name, options.shared / "cases" / name, options.threads)
     paths = sorted((options.shared / "labelbank" / "couinaud").glob("*.nii.gz"))
     for path in paths[options.hold_out // 2 :: options.hold_out]:
         rows.append(_by_shape(path, options.threads))
@@ -77,14 +68,12 @@ def main() -> None:
         write_json(report, options.json)
 
 
-def _with_vessels(
-    name: str, numbers: dict[Segment, tuple[int, ...]], folder: Path, threads: int
-) -> list[dict[str, Any]]:
+def _with_vessels(name: str, folder: Path, threads: int) -> list[dict[str, Any]]:
     if not folder.is_dir():
         print(f"{name}: not there, left out")
         return []
     labels, geometry = read_numbers(folder / "labels.nii.gz")
-    masks = [(s, np.isin(labels, own)) for s, own in numbers.items()]
+    masks = [(s, np.isin(labels, own)) for s, own in TABLES[name].items() if s in SHOWN]
     label_map = label_map_from_masks(masks, geometry)
     label_map.whole_liver()
     reference = read_couinaud(folder / "couinaud.nii.gz")
