@@ -1,4 +1,4 @@
-"""Where a sheet passes through the slices that are looked at."""
+"""Where a sheet passes through a slice."""
 
 from __future__ import annotations
 
@@ -40,27 +40,23 @@ def crossing(sheet: CutSheet, axis: int, at_mm: float) -> tuple[Points, npt.NDAr
     return pieces[:, :, :3], pieces[:, :, 3].mean(axis=1)
 
 
-def ribbons(
-    sheet: CutSheet, point_mm: Points, width_mm: float
+def ribbon(
+    sheet: CutSheet, axis: int, at_mm: float, width_mm: float
 ) -> tuple[Points, npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """The same for the three slices through a point, as flat ribbons that lie in them.
+    """The same as a flat ribbon that lies in the slice.
 
     Returns
     -------
     points_mm, triangles, margin_mm
         ``(n, 3)`` LPS, ``(m, 3)``, and ``(n,)`` constant along each straight piece.
     """
-    corners, margins = [], []
-    for axis in range(3):
-        ends, margin = crossing(sheet, axis, float(point_mm[axis]))
-        along = ends[:, 1] - ends[:, 0]
-        along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
-        ends = ends + np.stack([-along, along], axis=1) * width_mm / 4  # no gaps at bends
-        across = np.cross(along, np.eye(3)[axis]) * width_mm / 2
-        sides = [ends[:, 0] - across, ends[:, 0] + across, ends[:, 1] + across, ends[:, 1] - across]
-        corners.append(np.stack(sides, axis=1).reshape(-1, 3))
-        margins.append(np.repeat(margin, 4))
-    points = np.concatenate(corners)
-    first = 4 * np.arange(len(points) // 4)[:, None]
+    ends, margin = crossing(sheet, axis, at_mm)
+    along = ends[:, 1] - ends[:, 0]
+    along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
+    ends = ends + np.stack([-along, along], axis=1) * width_mm / 4  # no gaps at bends
+    across = np.cross(along, np.eye(3)[axis]) * width_mm / 2
+    sides = [ends[:, 0] - across, ends[:, 0] + across, ends[:, 1] + across, ends[:, 1] - across]
+    points = np.stack(sides, axis=1).reshape(-1, 3)
+    first = 4 * np.arange(len(margin))[:, None]
     triangles = np.concatenate([first + (0, 1, 2), first + (0, 2, 3)])  # noqa: RUF005 (sums)
-    return points, triangles, np.concatenate(margins)
+    return points, triangles, np.repeat(margin, 4)

@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 from psygnal import Signal
 
-from napari_surgplan._eyes import CROSS, ROLE, SCAN, SURFACE, role_of
-from napari_surgplan._layers import AXES, to_world
+from napari_surgplan._drawing import Drawing
+from napari_surgplan._eyes import SCAN, SURFACE, role_of
+from napari_surgplan._layers import to_world
 
 if TYPE_CHECKING:
     from napari_surgplan._session import Session
+    from surgplan.volume import Geometry
 
 COLOUR = "#5ad1e6"
 NEAR_MM = 3.0
@@ -22,43 +24,52 @@ STILL_PIXELS = 4
 
 
 class Cross:
-    """The cross as a layer, and the views that follow it.
+    """The cross, and the views that follow it.
 
     Parameters
     ----------
     session
         Says where to look, and hears where the user looks.
     viewer
-        The viewer that gets the layer, and follows too.
+        The main view; a napari viewer, or a `ViewerModel`, which has no canvas to draw on.
 
     Attributes
     ----------
+    drawings
+        What is drawn over each view that has a canvas.
+    placed
+        The views show the point.
     joined, left
         With a view that follows from now on, or no longer.
     """
 
+    placed = Signal()
     joined = Signal(object)
     left = Signal(object)
 
     def __init__(self, session: Session, viewer: Any) -> None:
         self.session = session
-        self.viewer = viewer
-        self.layer: Any = None
         self._views: list[Any] = []
+        self.drawings: dict[Any, Drawing] = {}
         self._placed: dict[Any, tuple[Any, Any]] = {}
         self._busy = False
         self._colour = COLOUR
+        self._shown = True
         session.focus_changed.connect(self._show)
-        self.join(viewer)
+        session.scan_changed.connect(self._draw)
+        window = getattr(viewer, "window", None)
+        self.join(viewer, None if window is None else window._qt_viewer.canvas)
 
     @property
     def views(self) -> tuple[Any, ...]:
         """Every view that follows, the main one first."""
         return tuple(self._views)
 
-    def join(self, view: Any) -> None:
-        """Let a view follow the cross, and move it."""
+    def join(self, view: Any, canvas: Any = None) -> None:
+        """Let a view follow the cross, and move it; with a canvas to draw it on."""
         self._views.append(view)
+        if canvas is not None:
+            self.drawings[view] = Drawing(view, canvas)
         view.dims.events.current_step.connect(lambda: self._scrolled(view))
         view.dims.events.range.connect(lambda: self._step_by_slice(view))
         for turned in (view.dims.events.order, view.dims.events.ndisplay):
@@ -70,69 +81,57 @@ class Cross:
     def paint(self, colour: str) -> None:
         """Give the cross another colour."""
         self._colour = colour
-        if self.layer is not None:
-            self.layer.edge_color = colour
+        self._draw()
+
+    def set_shown(self, *, shown: bool) -> None:
+        """Draw the cross, or leave it away; the views follow all the same."""
+        self._shown = shown
+        self._draw()
 
     def leave(self, view: Any) -> None:
         """Leave a view alone from now on."""
         self._views.remove(view)
         self._placed.pop(view, None)
+        drawing = self.drawings.pop(view, None)
+        if drawing is not None:
+            drawing.close()
         view.mouse_drag_callbacks.remove(self._clicked)
         self.left.emit(view)
 
-    def _show(self, point_mm: npt.NDArray[np.float64]) -> None:
-        self._busy = True
-        try:
-            self._place_layer(to_world(point_mm))
-        finally:
-            self._busy = False
+    def _show(self, _: object) -> None:
         for view in self._views:
             self._place(view)
+        self._draw()
+        self.placed.emit()
 
     def _turned(self, view: Any) -> None:
         if view in self._views:
             self._place(view, everywhere=True)
+            self._draw()
+            self.placed.emit()
 
     def _place(self, view: Any, *, everywhere: bool = False) -> None:
-        """Bring a view to the point; only across its slices, which are cut anew only where new."""
+        """Bring a view to the slice of the point; it is cut anew only where that is a new one."""
         focus = self.session.focus_mm
-        if focus is not None and view.dims.ndisplay == 2:
-            world, axis = to_world(focus), view.dims.order[0]
+        flat = view.dims.ndim == 3 and view.dims.ndisplay == 2  # an empty view has two axes
+        if focus is not None and flat:
+            axes = range(3) if everywhere else view.dims.order[:1]
+            # Of whole slices: sliders would move a point in between, and cut a second time.
+            steps = {axis: _step(view.dims.range[axis], to_world(focus)[axis]) for axis in axes}
             before, self._busy = self._busy, True
             try:
-                if everywhere:
-                    view.dims.point = tuple(float(v) for v in world)
-                elif view.dims.point[axis] != world[axis]:
-                    view.dims.set_point(axis, float(world[axis]))
+                if any(view.dims.current_step[axis] != step for axis, step in steps.items()):
+                    view.dims.set_current_step(list(steps), list(steps.values()))
             finally:
                 self._busy = before
         self._placed[view] = (view.dims.range, view.dims.current_step)
 
-    def _place_layer(self, world: npt.NDArray[np.float64]) -> None:
-        volume = self.session.volume
-        if volume is None:
-            return
-        corners = np.array(np.meshgrid(*[(0, n - 1) for n in volume.geometry.shape]))
-        placed = to_world(volume.geometry.to_lps(corners.reshape(3, -1).T))
-        lines = np.empty((6, 2, 3))
-        lines[:, 0] = world  # both halves start in the slice, or napari would not show them there
-        lines[:3, 1] = np.diag(placed.min(axis=0) - world)
-        lines[3:, 1] = np.diag(placed.max(axis=0) - world)
-        if self.layer is None or self.layer not in self.viewer.layers:
-            active = self.viewer.layers.selection.active
-            self.layer = self.viewer.add_vectors(
-                lines,
-                name="crosshair",
-                vector_style="line",
-                edge_color=self._colour,
-                edge_width=0.6,
-                opacity=0.6,
-                metadata={ROLE: CROSS},
-                **AXES,
-            )
-            self.viewer.layers.selection.active = active
-        else:
-            self.layer.data = lines
+    def _draw(self) -> None:
+        focus, volume = self.session.focus_mm, self.session.volume
+        there = focus is not None and volume is not None and self._shown
+        ends = cross_of(focus, volume.geometry) if there else None
+        for drawing in self.drawings.values():
+            drawing.show_cross(ends, self._colour)
 
     def _scrolled(self, view: Any) -> None:
         focus = self.session.focus_mm
@@ -181,6 +180,22 @@ class Cross:
                 return
             world = hit
         self.session.focus(to_world(world))
+
+
+def cross_of(point_mm: npt.NDArray[np.float64], geometry: Geometry) -> npt.NDArray[np.float64]:
+    """Ends of the lines through a point to the borders of a scan, ``(3, 2, 3)``, in the world."""
+    corners = np.array(np.meshgrid(*[(0, n - 1) for n in geometry.shape])).reshape(3, -1).T
+    placed = to_world(geometry.to_lps(corners))
+    ends = np.tile(to_world(point_mm), (3, 2, 1))
+    for axis in range(3):
+        ends[axis, :, axis] = placed[:, axis].min(), placed[:, axis].max()
+    return ends
+
+
+def _step(limits: tuple[float, float, float], at: float) -> int:
+    """The slice nearest to a place on an axis."""
+    low, high, step = limits
+    return round((min(max(at, low), high) - low) / step)
 
 
 def hit_of(

@@ -12,15 +12,14 @@ from psygnal import Signal
 
 ROLE = "surgplan_role"
 """Key in a layer's metadata: what it shows. Layers without one belong to others."""
-SCAN, STRUCTURES, UNSURE, SURFACE, CROSS = "scan", "structures", "unsure", "surface", "cross"
+SCAN, STRUCTURES, UNSURE, SURFACE = "scan", "structures", "unsure", "surface"
 STROKES = "strokes"
 OUTLINE = "surgplan_outline"
 """Key in the metadata of the layer of structures: width of outlines in voxels, 0 fills them."""
 NO_OUTLINES_IN_3D = "Contours are not displayed during 3D rendering"
-CUT, LINE, HANDLES, SPECIMEN_TINT = "cut", "cut line", "handles", "specimen"
-PART = "part"
-ONLY_FLAT = (SCAN, STRUCTURES, UNSURE, STROKES, LINE, SPECIMEN_TINT)
-ONLY_SOLID = (SURFACE, CUT, HANDLES, PART)
+SPECIMEN_TINT, PART = "specimen", "part"
+ONLY_FLAT = (SCAN, STRUCTURES, UNSURE, STROKES, SPECIMEN_TINT)
+ONLY_SOLID = (SURFACE, PART)
 
 
 def role_of(layer: Any) -> str | None:
@@ -41,8 +40,14 @@ def set_outline(layer: Any, source: Any, ndisplay: int) -> None:
         layer.contour = source.metadata.get(OUTLINE, 1) if ndisplay == 2 else 0
 
 
+def set_quietly(layer: Any, data: Any) -> None:
+    """Give a layer other data that only its own picture hears of."""
+    with layer.events.data.blocker():
+        layer.data = data
+
+
 class Eyes:
-    """Remembers the eye of every layer, while views turn from slices to 3D and back.
+    """What all views of the same layers share: the eye of each, and data that come often.
 
     Parameters
     ----------
@@ -53,9 +58,12 @@ class Eyes:
     ----------
     changed
         With the layer whose eye was opened or closed.
+    moved
+        With the layer that was given other data by `move`.
     """
 
     changed = Signal(object)
+    moved = Signal(object)
 
     def __init__(self, viewer: Any) -> None:
         # napari slices before it tells, and would pop up a note at every turn to 3D.
@@ -79,6 +87,14 @@ class Eyes:
             (self._closed.discard if is_open else self._closed.add)(layer)
             self.changed.emit(layer)
         self._apply(layer)
+
+    def move(self, layer: Any, data: Any) -> None:
+        """Give a layer other data within the limits of the scene, in all views.
+
+        Set on the layer itself, they would make napari measure every layer of every view anew.
+        """
+        set_quietly(layer, data)
+        self.moved.emit(layer)
 
     def refresh(self, layer: Any) -> None:
         """Show a layer as its metadata says now."""

@@ -9,7 +9,7 @@ from typing import Any
 from napari.experimental import link_layers, unlink_layers
 from napari.layers import Labels, Layer, Surface
 
-from napari_surgplan._eyes import Eyes, fits, set_outline
+from napari_surgplan._eyes import Eyes, fits, set_outline, set_quietly
 from napari_surgplan._turns import Turns
 
 
@@ -43,6 +43,7 @@ class Mirror:
         self._connect(events.reordered, self._sort)
         self._connect(viewer.layers.selection.events.active, self._select)
         self._connect(eyes.changed, self._show)
+        self._connect(eyes.moved, self._move)
         self._connect(pane.dims.events.ndisplay, self._show_all)
         for layer in viewer.layers:
             self._meet(layer)
@@ -115,6 +116,11 @@ class Mirror:
         if isinstance(source, Labels):
             source.events.paint.connect(target.refresh)
             source.events.colormap.connect(colours)
+
+    def _move(self, layer: Layer) -> None:
+        """The same data, as quietly as they came."""
+        if layer in self._copies:
+            set_quietly(self._copies[layer], layer.data)
 
     def _alive(self, *pair: Layer) -> bool:
         return any(x in self._copies for x in pair)

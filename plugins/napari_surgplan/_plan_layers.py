@@ -1,18 +1,20 @@
-"""The cut at work in the viewer: sheet, line on slices, handles, remnant and specimen."""
+"""The cut at work in every view: sheet, line on slices, handles, remnant and specimen."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from napari.utils.colormaps import Colormap
 
-from napari_surgplan._contour import ribbons
-from napari_surgplan._eyes import CUT, HANDLES, LINE, ROLE, SPECIMEN_TINT
+from napari_surgplan._contour import ribbon
+from napari_surgplan._drawing import Sketch
+from napari_surgplan._eyes import ROLE, SPECIMEN_TINT
 from napari_surgplan._handles import Handle, handles_of
 from napari_surgplan._layers import AXES, LIGHT, to_world
-from napari_surgplan._margin_bands import BANDS, band_of
+from napari_surgplan._margin_bands import BANDS, colours_of
 from napari_surgplan._planner import Draft, Planner
 from napari_surgplan._sides import SPECIMEN
 from surgplan.planning import CutSheet, PlaneResection
@@ -20,19 +22,17 @@ from surgplan.volume import LIVER
 
 SPECIMEN_COLOUR = (0.95, 0.60, 0.20)
 HANDLE_MM = 7.0
-_HANDLE_PIXELS = (12, 40)
+"""How near to a slice a handle is shown on it."""
 _LINE_MM = 1.6
-_ON_SLICES = "handles on slices"
-_NAME = "surgplan_plan"
-_DARK = 0.55
-_IN_BAND = 0.6  # so that rounding leads into no other band
+_SHEET_OPACITY = 0.92
+_DARK, _LIT = 0.7, 0.25
 
 Colours = npt.NDArray[np.float32]
 Points = npt.NDArray[np.float64]
 
 
 class PlanLayers:
-    """Keeps the layers of the cut equal to the planner's draft.
+    """Keeps what the views show of the cut equal to the planner's draft.
 
     Parameters
     ----------
@@ -50,11 +50,15 @@ class PlanLayers:
         self._painted: Any = None
         self.shown = True
         planner.cut_changed.connect(self.refresh)
-        planner.session.focus_changed.connect(self._look)
+        shown = planner.session.shown
+        if shown is not None:
+            shown.cross.placed.connect(self._draw)
+            shown.cross.joined.connect(lambda _: self._draw())
 
-    def layer(self, name: str) -> Any:
-        """The layer of this name (that of its role, mostly), None if there is none."""
-        return next((x for x in self.viewer.layers if x.metadata.get(_NAME) == name), None)
+    @property
+    def specimen(self) -> Any:
+        """The layer that tints the specimen on slices, None if there is none."""
+        return next((x for x in self.viewer.layers if x.metadata.get(ROLE) == SPECIMEN_TINT), None)
 
     def show(self, *, shown: bool) -> None:
         """Show the cut, or leave the stage to the rehearsal: only its line on slices stays."""
@@ -64,16 +68,30 @@ class PlanLayers:
     def refresh(self) -> None:
         """Draw the draft as it is now."""
         draft = self.planner.draft
-        if draft is None or not self.shown:
+        there = draft is not None and self.shown
+        reach = self.reach_mm(draft) if there else 0.0
+        self.handles = handles_of(draft.resection, reach_mm=reach) if there else ()
+        self._draw()
+        if not there:
             self._remove()
-            self._draw_line()
-            return
-        self._draw_sheet(draft)
-        self._draw_handles(draft)
-        self._draw_line()
-        if not self.planner.held:  # tints follow when the hand rests
+        elif not self.planner.held:  # tints follow when the hand rests
             self._draw_sides(draft)
             self._tint_liver(draft)
+
+    def sketch(self, view: Any) -> Sketch:
+        """What a view shows of the cut, on the slice that it stands at."""
+        draft = self.planner.draft
+        sheet = None if draft is None else draft.sheet
+        handles = np.array([h.point_mm for h in self.handles]).reshape(-1, 3)
+        if view.dims.ndisplay == 3:
+            there = sheet is not None and self.shown
+            return replace(_solid(sheet) if there else Sketch(), handles=to_world(handles))
+        across = view.dims.order[0]
+        axis, at_mm = 2 - across, float(view.dims.point[across])
+        near = handles[np.abs(handles[:, axis] - at_mm) <= HANDLE_MM]
+        return replace(
+            Sketch() if sheet is None else _line(sheet, axis, at_mm), handles=to_world(near)
+        )
 
     def reach_mm(self, draft: Draft) -> float:
         """How far from the middle a plane is held."""
@@ -83,91 +101,30 @@ class PlanLayers:
         away = np.linalg.norm(sheet.points_mm - np.asarray(draft.resection.point_mm), axis=1)
         return float(np.clip(np.round(0.6 * away.max(), -1), 30.0, 80.0))
 
-    def _look(self) -> None:
-        """What is drawn on slices follows them."""
-        self._draw_line()
-        draft = self.planner.draft
-        if draft is not None and self.shown:
-            self._draw_handles(draft)
-
-    def _draw_sheet(self, draft: Draft) -> None:
-        layer, sheet = self.layer(CUT), draft.sheet
-        if sheet is None or sheet.is_empty:
-            self._drop(layer)
-            return
-        points, triangles, values = banded(sheet)
-        self._put_surface(CUT, (to_world(points).astype(np.float32), triangles, values), 0.92)
-
-    def _put_surface(self, role: str, data: Any, opacity: float) -> None:
-        layer = self.layer(role)
-        if layer is not None:
-            layer.data = data
-            return
-        settings = {"colormap": _margin_colormap(), "contrast_limits": (0.0, float(len(BANDS)))}
-        self._add("surface", data, role, shading="none", opacity=opacity, **settings)
-
-    def _draw_handles(self, draft: Draft) -> None:
-        self.handles = handles_of(draft.resection, reach_mm=self.reach_mm(draft))
-        points = np.array([h.point_mm for h in self.handles]).reshape(-1, 3)
-        self._put_points(HANDLES, HANDLES, points)
-        focus = self.planner.session.focus_mm
-        self._put_points(
-            LINE, _ON_SLICES, points[:0] if focus is None else on_slices(points, focus)
-        )
-
-    def _put_points(self, role: str, name: str, points: Points) -> None:
-        layer, world = self.layer(name), to_world(points)
-        if layer is None:
-            self._add(
-                "points",
-                world,
-                role,
-                name,
-                size=HANDLE_MM,
-                face_color="white",
-                border_color="#1565c0",
-                border_width=0.25,
-                shading="spherical" if role == HANDLES else "none",
-                canvas_size_limits=_HANDLE_PIXELS if role == HANDLES else (0, _HANDLE_PIXELS[1]),
-                blending="translucent_no_depth",
-                opacity=1.0,
-            )
-        elif not np.array_equal(layer.data, world):
-            layer.data = world
-            layer.selected_data = set()
-
-    def _draw_line(self) -> None:
-        draft, layer = self.planner.draft, self.layer(LINE)
-        if draft is None or draft.sheet is None:
-            self._drop(layer)
-            return
-        focus = self.planner.session.focus_mm
-        at = to_world(np.asarray(self.viewer.dims.point)[-3:]) if focus is None else focus
-        points, triangles, margins = ribbons(draft.sheet, at, _LINE_MM)
-        if not len(triangles):
-            self._drop(layer)
-            return
-        values = (band_of(margins) + _IN_BAND * 1.5).astype(np.float32)
-        self._put_surface(LINE, (to_world(points).astype(np.float32), triangles, values), 1.0)
+    def _draw(self) -> None:
+        shown = self.planner.session.shown
+        for view, drawing in shown.cross.drawings.items() if shown is not None else ():
+            drawing.show_cut(self.sketch(view))
 
     def _draw_sides(self, draft: Draft) -> None:
-        grid, layer = self.planner.grid, self.layer(SPECIMEN_TINT)
-        if grid is None or draft.resected is None:
+        grid, layer = self.planner.grid, self.specimen
+        if grid is None or draft.resected is None or self._painted is draft.resected:
             return
-        if self._painted is not draft.resected:
-            self._painted = draft.resected
-            array = grid.painted(draft.resected)
-            array[array != SPECIMEN] = 0
-            if layer is not None and layer.data.shape == array.shape:
-                layer.data = array
-            else:
-                self._drop(layer)
-                origin = to_world(grid.geometry.affine[:3, 3])
-                layer = self._add(
-                    "labels", array, SPECIMEN_TINT, opacity=0.4,
-                    colormap={None: (0, 0, 0, 0), 0: (0, 0, 0, 0), SPECIMEN: SPECIMEN_COLOUR},
-                    scale=grid.geometry.spacing_mm, translate=tuple(map(float, origin)),
-                )  # fmt: skip
+        self._painted = draft.resected
+        array = grid.painted(draft.resected)
+        array[array != SPECIMEN] = 0
+        if layer is not None and layer.data.shape == array.shape:
+            self._repaint(layer, array)
+            return
+        self._drop(layer)
+        origin = to_world(grid.geometry.affine[:3, 3])
+        selected = set(self.viewer.layers.selection)
+        self.viewer.add_labels(
+            array, name=SPECIMEN_TINT, metadata={ROLE: SPECIMEN_TINT}, opacity=0.4,
+            colormap={None: (0, 0, 0, 0), 0: (0, 0, 0, 0), SPECIMEN: SPECIMEN_COLOUR},
+            scale=grid.geometry.spacing_mm, translate=tuple(map(float, origin)), **AXES,
+        )  # fmt: skip
+        self.viewer.layers.selection = selected
 
     def _tint_liver(self, draft: Draft) -> None:
         shown = self.planner.session.shown
@@ -185,9 +142,13 @@ class PlanLayers:
         tinted[taken, :3] = (light * np.array(SPECIMEN_COLOUR, dtype=np.float32))[taken]
         layer.vertex_colors = tinted
 
+    def _repaint(self, layer: Any, array: npt.NDArray[np.uint8]) -> None:
+        shown = self.planner.session.shown
+        if shown is not None:
+            shown.eyes.move(layer, array)
+
     def _remove(self) -> None:
-        for name in (CUT, HANDLES, _ON_SLICES, SPECIMEN_TINT):
-            self._drop(self.layer(name))
+        self._drop(self.specimen)
         self._painted = None
         if self._liver_colours is not None and self._liver_colours[0] in self.viewer.layers:
             layer, colours = self._liver_colours
@@ -198,56 +159,41 @@ class PlanLayers:
         if layer is not None:
             self.viewer.layers.remove(layer)
 
-    def _add(self, kind: str, data: Any, role: str, name: str = "", **settings: Any) -> Any:
-        selected = set(self.viewer.layers.selection)
-        metadata = {ROLE: role, _NAME: name or role}
-        settings = {"name": name or role, "metadata": metadata, **AXES, **settings}
-        layer = getattr(self.viewer, f"add_{kind}")(data, **settings)
-        self.viewer.layers.selection = selected
-        return layer
 
-
-def on_slices(points_mm: Points, focus_mm: Points) -> Points:
-    """Points near the three slices through a point, laid onto them, ``(n, 3)`` LPS."""
-    laid = []
-    for axis in range(3):
-        near = points_mm[np.abs(points_mm[:, axis] - focus_mm[axis]) <= HANDLE_MM].copy()
-        near[:, axis] = focus_mm[axis]
-        laid.append(near)
-    return np.concatenate(laid)
-
-
-def banded(
-    sheet: CutSheet,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Points ``(n, 3)`` LPS, triangles and values ``(n,)`` of a sheet, sharp between bands.
-
-    A value is the number of the band and, behind the point, the light that falls there.
-    """
-    points, triangles, values, first = [], [], [], 0
-    for number, band in enumerate(BANDS):
+@lru_cache(maxsize=1)
+def _solid(sheet: CutSheet) -> Sketch:
+    """A sheet in the colours of its margins, sharp between bands, with light and shade."""
+    points, triangles, colours, first = [np.zeros((0, 3))], [np.zeros((0, 3), int)], [], 0
+    for band in BANDS:
         part = sheet.within(band.low_mm, band.high_mm)
-        if part.is_empty:
-            continue
-        light = np.abs(_normals(part) @ LIGHT)
+        light = np.abs(_normals(part) @ LIGHT)[:, None]
         points.append(part.points_mm)
         triangles.append(part.triangles + first)
-        values.append(number + _IN_BAND * (0.5 + light))
+        colours.append((_DARK + _LIT * light) * np.array(band.colour))
         first += len(part.points_mm)
-    return np.concatenate(points), np.concatenate(triangles), np.concatenate(values).astype("f4")
+    return _in_world(
+        np.concatenate(points), np.concatenate(triangles), np.concatenate(colours), _SHEET_OPACITY
+    )
 
 
-def _margin_colormap() -> Colormap:
-    """Each band from dark to its full colour."""
-    colours, controls = [], []
-    for number, band in enumerate(BANDS):
-        bright = np.array(band.colour)
-        colours += [np.append(_DARK * bright, 1.0), np.append(bright, 1.0)]
-        controls += [number / len(BANDS) + 1e-4 * (number > 0), (number + 1) / len(BANDS)]
-    return Colormap(colors=np.array(colours), controls=np.array(controls), name="margins")
+@lru_cache(maxsize=3)
+def _line(sheet: CutSheet, axis: int, at_mm: float) -> Sketch:
+    """Where a sheet meets a slice."""
+    points, triangles, margins = ribbon(sheet, axis, at_mm, _LINE_MM)
+    return _in_world(points, triangles, colours_of(margins), 1.0)
 
 
-def _normals(sheet: CutSheet) -> npt.NDArray[np.float64]:
+def _in_world(
+    points_mm: Points, triangles: npt.NDArray[np.int64], rgb: Points, opacity: float
+) -> Sketch:
+    return Sketch(
+        points=to_world(points_mm),
+        triangles=triangles,
+        colours=np.column_stack([rgb, np.full(len(rgb), opacity)]).astype(np.float32),
+    )
+
+
+def _normals(sheet: CutSheet) -> Points:
     """Unit normals ``(n, 3)`` at the points of a sheet."""
     a, b, c = (sheet.points_mm[sheet.triangles[:, k]] for k in range(3))
     each = np.cross(b - a, c - a)
@@ -262,7 +208,5 @@ def _normals(sheet: CutSheet) -> npt.NDArray[np.float64]:
         ],
         axis=1,
     )
-    unit: npt.NDArray[np.float64] = normals / np.maximum(
-        np.linalg.norm(normals, axis=1, keepdims=True), 1e-9
-    )
+    unit: Points = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
     return unit

@@ -40,6 +40,8 @@ EMPTY = (
     "Then plan the cut here."
 )
 _CALM_MS = 120
+_LATE_MS = 300
+"""How long the numbers of the cut before stay, until those of the cut at hand are there."""
 _TWO_LINES = 50
 _GOOD, _BAD, _WAIT = "#2e7d4f", "#a33a3a", "#5b6472"
 
@@ -65,6 +67,9 @@ class PlanTab(QWidget):
         self._calm = QTimer(self)
         self._calm.setSingleShot(True)
         self._calm.setInterval(_CALM_MS)
+        self._late = QTimer(self)
+        self._late.setSingleShot(True)
+        self._late.setInterval(_LATE_MS)
         self._make()
         self._lay_out()
         self._connect()
@@ -151,6 +156,8 @@ class PlanTab(QWidget):
         planner.numbers_changed.connect(self._show_numbers)
         planner.cut_changed.connect(lambda *_: self._calm.start())
         self._calm.timeout.connect(self._ask_map)
+        self._late.timeout.connect(self._show_late)
+        self.pages.currentChanged.connect(self._ask_map)
         self.kinds.chosen.connect(self.begin)
         self.mapper.done.connect(lambda _, got: self._post(partial(self._show_map, got)))
         self.clicks.changed.connect(self._show_hint)
@@ -195,28 +202,39 @@ class PlanTab(QWidget):
         draft = self.planner.draft
         assessment = None if draft is None else draft.assessment
         if assessment is not None:
+            self._late.stop()
             told = headline(assessment)
             self._say(told.text, _GOOD if told.feasible else _BAD)
             self.table.show_rows(rows_of(assessment))
             self.wishes.show_wishes(self.planner.wishes)
-            self._ask_map()
+            self._calm.start()
+            self.table.fade(faded=False)
         elif draft is not None:
-            self._say("Working out the numbers …", _WAIT)
+            if not self._late.isActive():
+                self._late.start()
         else:
             ready = self.planner.prepared is not None
             self._say("Choose a kind of cut, or Propose." if ready else "Getting ready …", _WAIT)
             self.table.show_rows(())
             self.map.show_picture(None, ())
-        self.table.fade(faded=assessment is None)
         self.why.setText("" if draft is None else draft.why)
         self.why.setVisible(bool(self.why.text()))
 
+    def _show_late(self) -> None:
+        """The numbers shown are those of a cut that is no more."""
+        draft = self.planner.draft
+        if draft is not None and draft.assessment is None:
+            self._say("Working out the numbers …", _WAIT)
+            self.table.fade(faded=True)
+
     def _say(self, text: str, colour: str) -> None:
         self.verdict.setText(text)
-        self.verdict.setStyleSheet(
+        style = (
             f"background: {colour}; color: white; padding: 6px; border-radius: 4px; "
             "font-weight: 600"
         )
+        if style != self.verdict.styleSheet():  # Qt lays out anew for each
+            self.verdict.setStyleSheet(style)
 
     def _show_hint(self) -> None:
         self.hint.setText(self.clicks.hint)
@@ -224,8 +242,10 @@ class PlanTab(QWidget):
         self.finish.setVisible(self.clicks.mode == "drawn")
 
     def _ask_map(self) -> None:
-        draft = self.planner.draft
-        if draft is not None and draft.sheet is not None and not draft.sheet.is_empty:
+        draft, looked_at = self.planner.draft, self.pages.currentWidget() is self.map
+        if not looked_at or draft is None or draft.sheet is None or self.planner.held:
+            return
+        if not draft.sheet.is_empty:
             self.mapper.ask(draft)
 
     def _mapped(self, draft: Draft) -> Any:

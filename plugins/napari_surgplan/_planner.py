@@ -42,6 +42,8 @@ Points = npt.NDArray[np.float64]
 Here = Callable[[Callable[[], None]], None]
 
 STEP_MM = 3.0
+HELD_STEP_MM = 5.0
+"""Size of the triangles of a cut at rest, and while it is held."""
 STARTS: dict[str, Callable[[PreparedLiver, Sequence[int], float], Resection]] = {
     "plane": _starts.plane,
     "curved": _starts.curved,
@@ -192,6 +194,7 @@ class Planner:
         if self.draft is None:
             return
         self.held = False
+        self.drawer.ask(self.draft)
         if self.draft.assessment is not None:
             self._put(self.draft)
         else:
@@ -244,23 +247,23 @@ class Planner:
 
     def _work_on(self, draft: Draft, *, keep: bool) -> None:
         prepared = self._ready()
-        if draft.sheet is None and quick_to_draw(draft.resection):
-            draft = replace(draft, sheet=cut_sheet(prepared, draft.resection, step_mm=STEP_MM))
+        quick = quick_to_draw(draft.resection)
+        if draft.sheet is None and quick:
+            draft = replace(draft, sheet=cut_sheet(prepared, draft.resection, step_mm=HELD_STEP_MM))
         elif draft.sheet is None and self.draft is not None and self.draft.name == draft.name:
             draft = replace(draft, sheet=self.draft.sheet)
         self.draft, self._keep = draft, keep
         self.cut_changed.emit()
         self.numbers_changed.emit()
-        self.drawer.ask(draft)
+        if not (self.held and quick):  # else it is drawn well once it is let go
+            self.drawer.ask(draft)
         if draft.assessment is None:
             self.judge.ask((draft, self.wishes))
 
     def _drawn(self, draft: Draft) -> Draft:
         prepared, grid = self._ready(), self.grid
-        sheet = draft.sheet
-        if sheet is None or not quick_to_draw(draft.resection):
-            sheet = cut_sheet(prepared, draft.resection, step_mm=STEP_MM)
-        if grid is None:
+        sheet = cut_sheet(prepared, draft.resection, step_mm=STEP_MM)
+        if self.held or grid is None:
             return replace(draft, sheet=sheet)
         points = np.concatenate([grid.points_mm, self._liver_points()])
         both = resected_points(draft.resection, sheet, points)

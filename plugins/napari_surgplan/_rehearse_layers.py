@@ -88,7 +88,7 @@ class RehearseLayers:
         if parts is None or layer is None:
             return
         specimen = parts[1]
-        layer.data = (to_world(specimen.points).astype(np.float32), specimen.triangles)
+        self._shift(layer, (to_world(specimen.points).astype(np.float32), specimen.triangles))
         self._carry()
         self._mark()
 
@@ -99,7 +99,7 @@ class RehearseLayers:
             layer = None if shown is None else shown.surface_of(surface.segment.label)
             if points is not None and layer is not None:
                 kept = self.rehearser.whole_triangles(surface)
-                layer.data = (to_world(points).astype(np.float32), kept)
+                self._shift(layer, (to_world(points).astype(np.float32), kept))
 
     def _put_back(self) -> None:
         shown = self.rehearser.session.shown
@@ -108,7 +108,12 @@ class RehearseLayers:
             at_rest = to_world(surface.points).astype(np.float32)
             moved = layer is not None and len(layer.faces) != len(surface.triangles)
             if layer is not None and (moved or not np.array_equal(layer.vertices, at_rest)):
-                layer.data = (at_rest, surface.triangles)
+                self._shift(layer, (at_rest, surface.triangles))
+
+    def _shift(self, layer: Any, data: Any) -> None:
+        shown = self.rehearser.session.shown
+        if shown is not None:
+            shown.eyes.move(layer, data)
 
     def _mark(self) -> None:
         vessel, layer = self.rehearser.next_vessel, self.layer("next vessel")
@@ -118,7 +123,7 @@ class RehearseLayers:
             return
         point = to_world(np.array([vessel.vessel.point_mm]))
         if layer is not None:
-            layer.data = point
+            self._shift(layer, point)
             return
         self._add(
             "points",

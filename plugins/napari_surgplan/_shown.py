@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_surgplan._cross import Cross
-from napari_surgplan._eyes import CROSS, OUTLINE, ROLE, SCAN, STRUCTURES, SURFACE, UNSURE, Eyes
+from napari_surgplan._eyes import OUTLINE, ROLE, SCAN, STRUCTURES, SURFACE, UNSURE, Eyes
 from napari_surgplan._layers import (
     LIVER_OPACITY,
     confidence_layer,
@@ -163,8 +163,7 @@ class Shown:
         label_map = self.session.label_map
         layer = self.layer(STRUCTURES)
         if label_map is None:
-            kept = (SCAN, CROSS)
-            for old in [x for x in self.viewer.layers if x.metadata.get(ROLE, SCAN) not in kept]:
+            for old in [x for x in self.viewer.layers if x.metadata.get(ROLE, SCAN) != SCAN]:
                 self.viewer.layers.remove(old)
             self._surfaces.clear()
             return
@@ -253,9 +252,13 @@ class Shown:
     def _add(self, content: tuple[Any, dict[str, Any], str], role: str, at: int = -1) -> Any:
         data, settings, kind = content
         settings["metadata"] = {**settings.get("metadata", {}), ROLE: role}
+        selection = self.viewer.layers.selection
+        before = selection.active
         layer = getattr(self.viewer, f"add_{kind}")(data, **settings)
         if at >= 0:
             self.viewer.layers.move(len(self.viewer.layers) - 1, at)
+        # napari tells what the chosen layer has under the pointer: the structure's name.
+        selection.active = layer if before is None or role == STRUCTURES else before
         return layer
 
 

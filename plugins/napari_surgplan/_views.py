@@ -79,7 +79,7 @@ class FourViews:
         self.models.append(model)
         self.panes.append(pane)
         self._mirrors.append(Mirror(self.viewer, shown.eyes, model, flat=order is not AXIAL))
-        shown.cross.join(model)
+        shown.cross.join(model, pane.canvas)
 
     def _begin(self) -> None:
         """All panes are there."""

@@ -9,19 +9,19 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from scipy.spatial import cKDTree
 
-from napari_surgplan._contour import crossing, ribbons
-from napari_surgplan._eyes import CUT, HANDLES, LINE, SPECIMEN_TINT
+from napari_surgplan._contour import crossing, ribbon
 from napari_surgplan._handles import handles_of, moved, pulled
 from napari_surgplan._layers import to_world
 from napari_surgplan._map_picture import picture_of
-from napari_surgplan._margin_bands import BANDS, band_of
+from napari_surgplan._margin_bands import BANDS, band_of, colours_of
 from napari_surgplan._mirror import Mirror
 from napari_surgplan._mouse import CutMouse, Pointer
 from napari_surgplan._newest import Newest
 from napari_surgplan._pick import first_hit
 from napari_surgplan._plan_clicks import PlanClicks
-from napari_surgplan._plan_layers import PlanLayers
+from napari_surgplan._plan_layers import HANDLE_MM, PlanLayers
 from napari_surgplan._plan_rows import compared, headline, rows_of
 from napari_surgplan._planner import STARTS, Planner
 from napari_surgplan._session import Session
@@ -114,20 +114,63 @@ def test_a_wedge_follows_the_margin(planner):
     assert wide.resected_ml > narrow.resected_ml
 
 
-def test_layers_show_cut_line_handles_and_specimen_in_millimetres(planner, layers):
+def test_views_show_cut_line_handles_and_specimen_in_their_places(planner, layers):
     begin(planner, "curved")
-    for role in (CUT, LINE, HANDLES, SPECIMEN_TINT):
-        layer = layers.layer(role)
-        assert layer is not None
-        assert all(str(u) == "millimeter" for u in layer.units)
-    np.testing.assert_allclose(
-        to_world(layers.layer(HANDLES).data),
-        planner.draft.resection.control_points_mm.reshape(-1, 3),
-        atol=1e-4,
-    )
+    assert all(str(u) == "millimeter" for u in layers.specimen.units)
+    viewer, pane = planner.session.viewer, ViewerModel(order=(1, 0, 2))
+    mirror = Mirror(viewer, planner.session.shown.eyes, pane)
+    planner.session.shown.cross.join(pane)
+    cut = planner.draft.resection
+    for view in (viewer, pane):
+        across = view.dims.order[0]
+        line = layers.sketch(view)
+        assert len(line.triangles) > 5
+        np.testing.assert_allclose(line.points[:, across], view.dims.point[across])
+        assert np.abs(cut.distance_mm(to_world(line.points))).max() < 2
+        assert (np.abs(line.handles[:, across] - view.dims.point[across]) <= HANDLE_MM).all()
+    viewer.dims.ndisplay = 3
+    solid = layers.sketch(viewer)
+    assert np.abs(cut.distance_mm(to_world(solid.points))).max() < 0.5
+    np.testing.assert_allclose(to_world(solid.handles), cut.control_points_mm.reshape(-1, 3))
+    layers.show(shown=False)  # the rehearsal has the stage: the line on slices stays
+    assert not len(layers.sketch(viewer).triangles)
+    assert len(layers.sketch(pane).triangles)
+    assert not len(layers.sketch(pane).handles)
+    layers.show(shown=True)
     planner.session.remove_plan("curved")
-    assert layers.layer(CUT) is None
-    assert layers.layer(HANDLES) is None
+    for view in (viewer, pane):
+        assert not len(layers.sketch(view).triangles)
+        assert not len(layers.sketch(view).handles)
+    assert layers.specimen is None
+    mirror.close()
+
+
+def test_a_cut_has_the_colours_of_its_margins(planner, layers):
+    begin(planner, "plane")
+    planner.session.viewer.dims.ndisplay = 3
+    sketch = layers.sketch(planner.session.viewer)
+    tree = cKDTree(planner.draft.sheet.points_mm)
+    away, nearest = tree.query(to_world(sketch.points))
+    alike = away < 1e-6  # the others stand where a band ends
+    wanted = colours_of(planner.draft.sheet.margin_mm[nearest[alike]])
+    hue = sketch.colours[alike, :3] / sketch.colours[alike, :3].max(axis=1, keepdims=True)
+    np.testing.assert_allclose(hue, wanted / wanted.max(axis=1, keepdims=True), atol=1e-5)
+
+
+def test_a_cut_is_coarse_while_it_is_held_and_fine_at_rest(planner, layers):
+    begin(planner, "curved")
+    fine = len(planner.draft.sheet.triangles)
+    handle = layers.handles[0]
+    cut = moved(planner.draft.resection, handle, handle.point_mm + 2, planner.session.label_map)
+    planner.hold(cut)
+    settled(planner)
+    assert len(planner.draft.sheet.triangles) < fine / 2
+    planner.let_go()
+    settled(planner)
+    assert len(planner.draft.sheet.triangles) > fine / 2
+    assert planner.session.current_plan.assessment == assess(
+        planner.session.label_map, cut, margin_mm=5.0
+    )
 
 
 def test_no_layer_comes_or_goes_while_another_does(planner, layers):
@@ -154,7 +197,7 @@ def test_no_layer_comes_or_goes_while_another_does(planner, layers):
     begin(planner, "curved")
     planner.session.undo()
     planner.session.undo()
-    assert layers.layer(CUT) is None
+    assert layers.specimen is None
     assert len(looked) == 1  # and nobody looks elsewhere
     mirror.close()
 
@@ -293,8 +336,8 @@ def test_the_line_on_a_slice_lies_on_slice_and_cut(planner):
     assert len(ends) > 5
     assert (ends[:, :, 2] == 7.25).all()
     assert np.abs(cut.distance_mm(ends.reshape(-1, 3))).max() < 1e-6
-    points, triangles, margins = ribbons(sheet, np.array([3.0, 0, 7.25]), 2.0)
-    assert np.isin(points, (3.0, 0.0, 7.25)).any(axis=1).all()
+    points, triangles, margins = ribbon(sheet, 2, 7.25, 2.0)
+    assert (points[:, 2] == 7.25).all()
     assert len(margins) == len(points) == 2 * len(triangles)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_surgplan._eyes import CROSS, SCAN, STRUCTURES, SURFACE, role_of
+from napari_surgplan._eyes import SCAN, STRUCTURES, SURFACE, role_of
 from napari_surgplan._history import STEPS, History
 from napari_surgplan._session import Session
 from napari_surgplan._state import State
@@ -161,7 +161,7 @@ def test_another_scan_takes_the_place_of_all_that_was(session, body, files) -> N
     session.open(files / "scan.nii.gz")
     assert told == ["scan_changed", "labels_changed", "plans_changed"]
     assert (session.label_map, session.plans, session.surfaces) == (None, (), ())
-    assert [role_of(x) for x in session.viewer.layers] == [SCAN, CROSS]
+    assert [role_of(x) for x in session.viewer.layers] == [SCAN]
     assert not session.undo()
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_surgplan._cross import hit_of
-from napari_surgplan._eyes import CROSS, SCAN, STRUCTURES, SURFACE, role_of
+from napari_surgplan._cross import cross_of, hit_of
+from napari_surgplan._eyes import SCAN, STRUCTURES, SURFACE, role_of
 from napari_surgplan._mirror import Mirror
 from napari_surgplan._session import Session
 from surgplan.volume import LIVER, LIVER_TUMOUR
@@ -44,7 +44,6 @@ def test_slices_show_voxels_and_3d_shows_surfaces_whatever_the_main_view_does(se
         for view, ndisplay in ((session.viewer, main), (pane, other)):
             assert role(view, SCAN).visible == (ndisplay == 2)
             assert role(view, SURFACE).visible == (ndisplay == 3)
-            assert role(view, CROSS).visible
 
 
 def test_a_hidden_structure_stays_hidden_when_views_turn(session, pane) -> None:
@@ -95,7 +94,37 @@ def test_all_views_go_to_the_point_looked_at(session, pane) -> None:
     session.focus((8.0, -14.0, 21.0))
     assert session.viewer.dims.point[0] == pytest.approx(21, abs=3)
     assert pane.dims.point[1] == pytest.approx(-14, abs=2)
-    np.testing.assert_allclose(session.shown.cross.layer.data[:, 0], [(21, -14, 8)] * 6)
+    ends = cross_of(session.focus_mm, session.volume.geometry)
+    for axis, (low, high) in enumerate(ends):
+        aside = [a for a in range(3) if a != axis]
+        np.testing.assert_allclose(low[aside], np.array([21, -14, 8])[aside])
+        np.testing.assert_allclose(high[aside], low[aside])
+        assert low[axis] < (21, -14, 8)[axis] < high[axis]
+
+
+def test_a_view_is_cut_once_for_a_point_between_two_slices(session, pane) -> None:
+    cuts = []
+    role(pane, SCAN).events.set_data.connect(lambda: cuts.append(pane.dims.point[1]))
+
+    def slide() -> None:  # as the sliders of a window do: they know whole slices only
+        pane.dims.set_current_step(1, pane.dims.current_step[1])
+
+    pane.dims.events.current_step.connect(slide)
+    session.focus((8.0, -15.3, 21.0))
+    assert len(cuts) == 1
+    assert cuts[0] == pytest.approx(-15.3, abs=2)
+
+
+def test_data_moved_quietly_are_moved_in_all_views(session, pane) -> None:
+    session.viewer.dims.ndisplay = pane.dims.ndisplay = 3
+    layer = session.shown.surface_of(LIVER_TUMOUR.label)
+    limits = []
+    for view in (session.viewer, pane):
+        view.dims.events.range.connect(lambda: limits.append(True))
+    session.shown.eyes.move(layer, (layer.vertices + 3, layer.faces))
+    copy = pane.layers[session.viewer.layers.index(layer)]
+    np.testing.assert_array_equal(copy.vertices, layer.vertices)
+    assert not limits
 
 
 def test_scrolling_moves_the_point_along_one_axis(session, pane) -> None:
