@@ -29,7 +29,7 @@ PARENCHYMA, TUMOUR, FIRST_STRUCTURE, OUTSIDE, TISSUES = 1, 2, 3, 8, 16
 """Tissue numbers: structures follow `FIRST_STRUCTURE`; `OUTSIDE` is added outside the liver."""
 
 _BLOCK_MM = 6.0
-_CLUSTER_MM = 24.0
+_CLUSTER_MM = 16.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,6 +64,16 @@ class Blocks:
     def clusters(self) -> Clusters:
         """The middles in clusters."""
         return Clusters.of(self.centre_mm, _CLUSTER_MM)
+
+    def places(self, index: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Where voxels ``(n, 3)`` of the liver, by index, stand in a ravelled `tissue`."""
+        edge = self.offsets.max(axis=0) + 1
+        number = np.zeros(np.asarray(self.geometry.shape) // edge, dtype=np.int64)
+        number[tuple((self.first // edge).T)] = np.arange(len(self.first))
+        column = np.ravel_multi_index(tuple((index % edge).T), tuple(edge.tolist()))
+        row = number[tuple((index // edge).T)]
+        places: npt.NDArray[np.int64] = row * len(self.offsets) + column
+        return places
 
 
 def block_box(label_map: LabelMap, liver: npt.NDArray[np.bool_]) -> tuple[slice, slice, slice]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,6 +43,7 @@ class Corridor:
     end_mm: float
 
 
+@lru_cache(maxsize=2)
 def capsule_points(prepared: PreparedLiver) -> Points:
     """Points ``(n, 3)`` on the liver's outer surface, about 2.5 mm apart, LPS.
 
@@ -56,11 +58,12 @@ def capsule_points(prepared: PreparedLiver) -> Points:
     points = geometry.to_lps((np.argwhere(skin) - 1) * stride)
     vessels = [s.points_mm[~in_liver(prepared, s.points_mm)] for s in prepared.structures]
     outside = np.concatenate([*vessels, np.zeros((0, 3))])
-    if not len(outside):
-        return points
-    distance, _ = cKDTree(outside).query(points, distance_upper_bound=_CLEAR_OF_VESSELS_MM)
-    clear: Points = points[np.isinf(distance)]
-    return clear if len(clear) else points
+    if len(outside):
+        distance, _ = cKDTree(outside).query(points, distance_upper_bound=_CLEAR_OF_VESSELS_MM)
+        clear = points[np.isinf(distance)]
+        points = clear if len(clear) else points
+    points.flags.writeable = False
+    return points
 
 
 def corridor_of(

@@ -10,8 +10,10 @@ import numpy.typing as npt
 from surgplan.planning._blocks import OUTSIDE, TISSUES, Blocks
 from surgplan.planning._boundary import Points
 from surgplan.planning._clusters import SLACK_MM, Look
+from surgplan.planning._owned import owned_by
 from surgplan.planning._resection import Resection
 from surgplan.planning._smooth_blocks import SmoothBlocks
+from surgplan.planning._territory_resection import TerritoryResection
 
 _FINE_MM = 1.25
 _STEP = 0.15
@@ -21,6 +23,7 @@ _CREASED_MM = 4.0
 
 _LEAST_SLOPE = 1e-4
 _OFF_CUT_MM = 0.05  # at the crease between two wedges a tangent plane may miss the cut
+_SETTLED_MM = 1e-6
 
 _PATCH_ARRAYS = ("points_mm", "normals", "area_mm2", "tissue")
 
@@ -124,35 +127,81 @@ def cut_liver(blocks: Blocks, resection: Resection, *, look: Look | None = None)
     belongs to nobody. Within a block the distance is interpolated where it is smooth, see
     `SmoothBlocks`. `look` is one at the blocks' clusters, where there is one already.
     """
+    if isinstance(resection, TerritoryResection):
+        resected, divided = owned_by(resection, blocks)
+        whole = ~divided.any(axis=1) & (resected == resected[:, :1]).all(axis=1)
+        piece = _owned_piece(blocks, np.flatnonzero(~whole), resected, divided, resection)
+        return _cut_of(blocks, whole, resected[:, 0], (piece,))
     reach = blocks.radius_mm + SLACK_MM
     distance = (look or Look(blocks.clusters, resection)).within(reach)
     away = np.abs(distance) > reach
-    resected = blocks.counts[away & (distance < 0)].sum(axis=0).astype(np.float64)
-    total = blocks.counts.sum(axis=0).astype(np.float64)
     near = np.flatnonzero(~away)
     smooth = SmoothBlocks.of(blocks, near, resection)
+    trusted = smooth.trusted
     pieces = (
-        _smooth_piece(blocks, near[smooth.trusted], smooth.where(smooth.trusted)),
-        _exact_piece(blocks, near[~smooth.trusted], smooth.where(~smooth.trusted), resection),
+        _smooth_piece(blocks, near[trusted], smooth.where(trusted)),
+        _exact_piece(blocks, near[~trusted], smooth.where(~trusted), resection),
     )
+    return _cut_of(blocks, away, distance < 0, pieces)
+
+
+def _cut_of(
+    blocks: Blocks,
+    whole: npt.NDArray[np.bool_],
+    resected: npt.NDArray[np.bool_],
+    pieces: tuple[_Piece, ...],
+) -> Cut:
+    """Whole blocks, of which some are resected, and the pieces of the others."""
     row, column, tissue, taken = (
         np.concatenate([getattr(piece, name) for piece in pieces])
         for name in ("row", "column", "tissue", "taken")
     )
-    resected += np.bincount(tissue, weights=taken, minlength=TISSUES)
+    away = blocks.counts[whole & resected].sum(axis=0).astype(np.float64)
+    total = blocks.counts.sum(axis=0).astype(np.float64)
+    away += np.bincount(tissue, weights=taken, minlength=TISSUES)
     volume = blocks.geometry.voxel_volume_mm3
     left = np.flatnonzero(taken < 1)
+    patches = pieces[0].patches
+    for piece in pieces[1:]:
+        patches = patches.joined(piece.patches)
     return Cut(
-        resected_mm3=resected * volume,
-        remnant_mm3=(total - resected) * volume,
-        patches=pieces[0].patches.joined(pieces[1].patches),
+        resected_mm3=away * volume,
+        remnant_mm3=(total - away) * volume,
+        patches=patches,
         stays=Stays(
-            blocks=np.flatnonzero(away & (distance >= 0)),
+            blocks=np.flatnonzero(whole & ~resected),
             row=row[left],
             column=column[left],
             share=1 - taken[left],
         ),
     )
+
+
+def _owned_piece(
+    blocks: Blocks,
+    rows: npt.NDArray[np.int64],
+    resected: npt.NDArray[np.bool_],
+    divided: npt.NDArray[np.bool_],
+    resection: TerritoryResection,
+) -> _Piece:
+    """Voxels of blocks that the boundary of a territory passes, divided by its own planes."""
+    block, column = np.nonzero(blocks.tissue[rows])
+    row = rows[block]
+    tissue = blocks.tissue[row, column]
+    met = divided[row, column]
+    offsets, steps = _parts(blocks)
+    index = (blocks.first[row[met]] + blocks.offsets[column[met]])[:, None] + offsets
+    places = index.reshape(-1, 3)
+    distance, normals = resection.planes_mm(blocks.geometry.to_lps(places))
+    taken = resected[row, column].astype(np.float64)
+    taken[met], patches = _shares(blocks, places, distance, normals @ steps, tissue[met])
+    off, normals = resection.planes_mm(patches.points_mm)
+    moved = np.flatnonzero(np.abs(off) > _SETTLED_MM)
+    points = patches.points_mm.copy()
+    points[moved] -= normals[moved] * off[moved, None]
+    off[moved] = resection.planes_mm(points[moved])[0]
+    patches = replace(patches, points_mm=points).where(np.abs(off) <= _OFF_CUT_MM)
+    return _Piece(row=row, column=column, tissue=tissue, taken=taken, patches=patches)
 
 
 def _smooth_piece(blocks: Blocks, rows: npt.NDArray[np.int64], smooth: SmoothBlocks) -> _Piece:

@@ -94,11 +94,15 @@ class Families:
         portal = self.prepared.perfusions.portal
         if portal is None:
             return
-        for cut in territories_with(portal, must_go(self.prepared, self.margin_mm)):
+        blocks = self.prepared.blocks
+        index = blocks.geometry.to_index(must_go(self.prepared, self.margin_mm))
+        places = blocks.places(np.round(index).astype(np.int64))
+        for cut in territories_with(portal, portal.node_of.ravel()[places]):
             yield self.scored("territory", cut)
         shapes = self.prepared.tumours
         wedge = WedgeResection.on(self.prepared, [s.tumour.id for s in shapes], self.margin_mm)
-        for cut in territories_with(portal, np.array([s.tumour.centre_mm for s in shapes])):
+        middles = portal.nearest(np.array([s.tumour.centre_mm for s in shapes]))
+        for cut in territories_with(portal, middles):
             yield self.scored("territory-and-wedges", UnionResection(parts=(cut, wedge)))
 
     def _curved(self, planes: Sequence[TightPlane]) -> Iterator[Scored]:

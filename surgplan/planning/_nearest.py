@@ -1,46 +1,56 @@
-"""The nearest of many points for every voxel of the liver."""
+"""The nearest of many points for every voxel around the liver."""
 
 from __future__ import annotations
+
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from surgplan.planning._blocks import OUTSIDE, Blocks
+from surgplan.planning._blocks import Blocks
 from surgplan.planning._boundary import Points
+from surgplan.planning._tree_nodes import TreeNodes
+from surgplan.planning._vessel_tree import VesselTree
 
 _ROUNDING_MM = 1e-6
 
 
+@lru_cache(maxsize=4)
+def nearest_nodes(tree: VesselTree, blocks: Blocks) -> tuple[TreeNodes, npt.NDArray[np.int32]]:
+    """The nodes of a tree, and which is nearest to each voxel; once for a tree and a liver."""
+    nodes = TreeNodes.of(tree)
+    nearest = nearest_of_voxels(nodes.points_mm, blocks)
+    nearest.flags.writeable = False
+    return nodes, nearest
+
+
 def nearest_of_voxels(points_mm: Points, blocks: Blocks) -> npt.NDArray[np.int32]:
-    """Which of some points ``(n, 3)`` LPS is nearest to each voxel of the liver.
+    """Which of some points ``(n, 3)`` LPS is nearest to each voxel of the blocks of a liver.
 
     Returns
     -------
     nearest
-        ``(blocks, voxels per block)``, -1 outside the liver; in the order of `Blocks`.
+        ``(blocks, voxels per block)``, in the order of `Blocks`.
 
     Notes
     -----
     Points are first left out by what is certain about a block as a whole: those that are farther
     from its box than another one is from all of the box. Only the few others are compared.
     """
-    nearest = np.full(blocks.tissue.shape, -1, dtype=np.int32)
-    inside = (blocks.tissue > 0) & (blocks.tissue < OUTSIDE)
-    rows = np.flatnonzero(inside.any(axis=1))
+    nearest = np.empty(blocks.tissue.shape, dtype=np.int32)
     steps = blocks.geometry.affine[:3, :3]
     offsets = (blocks.offsets - blocks.offsets.max(axis=0) / 2) @ steps.T
     terms = np.column_stack([-2 * offsets, np.ones(len(offsets))])
-    chosen, stops = _candidates(points_mm, blocks.centre_mm[rows], np.abs(offsets).max(axis=0))
+    chosen, stops = _candidates(points_mm, blocks.centre_mm, np.abs(offsets).max(axis=0))
     start = 0
-    for row, stop in zip(rows.tolist(), stops.tolist(), strict=True):
+    for row, stop in enumerate(stops.tolist()):
         few = chosen[start:stop]
         away = points_mm[few] - blocks.centre_mm[row]
         size = np.einsum("ij,ij->i", away, away)
         # |offset - away|^2, less |offset|^2, which is the same for all of them
         nearest[row] = few[(terms @ np.vstack([away.T, size])).argmin(axis=1)]
         start = stop
-    nearest[~inside] = -1
     return nearest
 
 

@@ -100,7 +100,7 @@ class Scorer:
 
     samples: Samples
     perfusions: tuple[Perfusion, ...]
-    nearest: tuple[npt.NDArray[np.int64], ...]
+    nearest: tuple[npt.NDArray[np.int32], ...]
     tumour: Mask
 
     @classmethod
@@ -113,14 +113,15 @@ class Scorer:
         return cls(
             samples=samples,
             perfusions=perfusions,
-            nearest=tuple(p.nearest(samples.coarse) for p in perfusions),
+            nearest=tuple(p.node_of.ravel()[samples.coarse_at] for p in perfusions),
             tumour=tumour,
         )
 
     def score(self, resection: Resection, margin_mm: float) -> Objectives:
         """Objectives from the coarse samples, for a cut that is laid with a margin."""
         samples = self.samples
-        distance = resection.distance_mm(samples.coarse)
+        distance = np.full(len(samples.coarse), self._band_mm)  # farther away nothing changes
+        resection.lower(samples.coarse, distance)
         resected = distance < 0
         stays = ~resected & ~self.tumour
         works = stays.copy()
@@ -146,10 +147,14 @@ class Scorer:
         """Which coarse samples are resected."""
         return takes(resection, self.samples.coarse)
 
+    @property
+    def _band_mm(self) -> float:
+        """Half-width of the band in which the area of a cut is counted."""
+        return float(_ROUGH_STEPS * self.samples.coarse_mm3 ** (1 / 3))
+
     def _area_mm2(self, distance: Values) -> float:
         """Volume of a band around the cut by its width, nearer samples counting more."""
-        half = _ROUGH_STEPS * self.samples.coarse_mm3 ** (1 / 3)
-        weight = np.maximum(1 - np.abs(distance) / half, 0.0) / half
+        weight = np.maximum(1 - np.abs(distance) / self._band_mm, 0.0) / self._band_mm
         return float(weight.sum() * self.samples.coarse_mm3)
 
 

@@ -17,7 +17,7 @@ from surgplan.planning._boundary import Points
 from surgplan.planning._clusters import sides
 from surgplan.planning._corridor import in_liver
 from surgplan.planning._extract import vessel_tree
-from surgplan.planning._nearest import nearest_of_voxels
+from surgplan.planning._nearest import nearest_nodes
 from surgplan.planning._resection import Resection
 from surgplan.planning._tree_nodes import Mask, TreeNodes
 from surgplan.planning._vessel_tree import VesselSystem, VesselTree
@@ -60,8 +60,9 @@ class Perfusion:
     @classmethod
     def of(cls, tree: VesselTree, prepared: PreparedLiver) -> Perfusion:
         """Lay a tree out in a liver."""
-        nodes = TreeNodes.of(tree)
-        node_of = nearest_of_voxels(nodes.points_mm, prepared.blocks)
+        nodes, nearest = nearest_nodes(tree, prepared.blocks)
+        tissue = prepared.blocks.tissue
+        node_of = np.where((tissue > 0) & (tissue < OUTSIDE), nearest, np.int32(-1))
         count = np.bincount(node_of[node_of >= 0], minlength=len(nodes.end))
         own_ml = count * prepared.blocks.geometry.voxel_volume_mm3 / 1000
         return cls(

@@ -27,6 +27,8 @@ class Samples:
     ----------
     coarse, fine
         ``(n, 3)`` liver, about 4.5 and 2.5 mm apart.
+    coarse_at
+        ``(n,)`` places of the coarse points among all voxels of the blocks, see `Blocks`.
     coarse_mm3
         Volume that a coarse point stands for.
     pairs, faces_mm2
@@ -40,6 +42,7 @@ class Samples:
 
     coarse: Points
     fine: Points
+    coarse_at: npt.NDArray[np.int64]
     coarse_mm3: float
     pairs: npt.NDArray[np.int64]
     faces_mm2: npt.NDArray[np.float64]
@@ -49,12 +52,17 @@ class Samples:
     @classmethod
     def of(cls, prepared: PreparedLiver) -> Samples:
         """Thin out a case."""
-        thin, steps, coarse = _liver(prepared, _SCAN_MM)
+        thin, stride = _liver(prepared, _SCAN_MM)
+        index = np.argwhere(thin) * stride
+        geometry = prepared.blocks.geometry
+        steps, coarse = geometry.affine[:3, :3] * stride, geometry.to_lps(index)
         pairs, faces = _neighbours(thin, steps)
+        fine, fine_stride = _liver(prepared, _REFINE_MM)
         shapes = [shape.boundary.points_mm for shape in prepared.tumours]
         return cls(
             coarse=coarse,
-            fine=_liver(prepared, _REFINE_MM)[2],
+            fine=geometry.to_lps(np.argwhere(fine) * fine_stride),
+            coarse_at=prepared.blocks.places(index),
             coarse_mm3=abs(float(np.linalg.det(steps))),
             pairs=pairs,
             faces_mm2=faces,
@@ -85,21 +93,22 @@ class Samples:
 
     def outside(self, resection: Resection) -> Samples:
         """The same case without the liver that a resection takes."""
+        left = ~takes(resection, self.coarse)
         return replace(
             self,
-            coarse=self.coarse[~takes(resection, self.coarse)],
+            coarse=self.coarse[left],
+            coarse_at=self.coarse_at[left],
             fine=self.fine[~takes(resection, self.fine)],
         )
 
 
 def _liver(
     prepared: PreparedLiver, spacing_mm: float
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64], Points]:
-    """The liver on a thinner grid, the steps of that grid (columns, mm), and its points."""
-    geometry = prepared.blocks.geometry
-    stride = np.maximum(1, np.round(spacing_mm / np.asarray(geometry.spacing_mm))).astype(int)
-    thin = prepared.liver[tuple(slice(None, None, int(n)) for n in stride)]
-    return thin, geometry.affine[:3, :3] * stride, geometry.to_lps(np.argwhere(thin) * stride)
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+    """The liver on a thinner grid, and of how many voxels one is taken along each axis."""
+    spacing = np.asarray(prepared.blocks.geometry.spacing_mm)
+    stride = np.maximum(1, np.round(spacing_mm / spacing)).astype(np.int64)
+    return prepared.liver[tuple(slice(None, None, int(n)) for n in stride)], stride
 
 
 def _neighbours(

@@ -14,6 +14,11 @@ from surgplan.planning._resection import Resection
 TRUSTED_MM = 0.02
 """Blocks in which the interpolation is farther off at a test point are worked out exactly."""
 
+_WIDE_MM = 0.01
+"""Eight blocks in which it is no farther off are interpolated as one."""
+
+_NODES = np.stack(np.meshgrid(*[np.arange(3)] * 3, indexing="ij"), -1).reshape(-1, 3)
+_OCTANTS = np.stack(np.meshgrid(*[np.arange(2)] * 3, indexing="ij"), -1).reshape(-1, 3)
 _TESTS = np.stack(np.meshgrid(*[(-0.5, 0.5)] * 3), axis=-1).reshape(-1, 3)
 
 Values = npt.NDArray[np.float64]
@@ -29,36 +34,66 @@ class SmoothBlocks:
         ``(3,)`` voxels of a block along each axis.
     values
         ``(blocks, 27)`` distances, mm.
-    trusted
-        ``(blocks,)`` whether the interpolation holds there: false where a cut has a crease or
-        bends sharply.
+    off_mm
+        ``(blocks,)`` how far the interpolation is off at test points between the nodes.
     """
 
     edge: npt.NDArray[np.int64]
     values: Values
-    trusted: npt.NDArray[np.bool_]
+    off_mm: Values
 
     @classmethod
     def of(
         cls, blocks: Blocks, chosen: npt.NDArray[np.int64], resection: Resection
     ) -> SmoothBlocks:
-        """Look a resection up around some blocks; neighbours share their corners."""
+        """Look a resection up around some blocks, eight at a time where that is exact enough."""
         edge = blocks.offsets.max(axis=0) + 1
-        first = blocks.first[chosen]
-        corner = np.stack(np.meshgrid(*[np.arange(3)] * 3, indexing="ij"), -1).reshape(-1, 3)
-        twice = (2 * first - 1)[:, None] + corner * edge  # twice the index, to stay whole
-        low = twice.reshape(-1, 3).min(axis=0) if len(twice) else np.zeros(3, dtype=np.int64)
-        size = tuple(int(n) for n in (twice.reshape(-1, 3) - low).max(axis=0, initial=0) + 1)
-        key = np.ravel_multi_index(tuple((twice - low).reshape(-1, 3).T), size)
+        place = blocks.first[chosen] // edge
+        size = tuple(int(n) for n in place.max(axis=0, initial=0) // 2 + 1)
+        key, owner = np.unique(
+            np.ravel_multi_index(tuple((place // 2).T), size), return_inverse=True
+        )
+        first = np.stack(np.unravel_index(key, size), axis=1) * (2 * edge)
+        wide = cls._asked(blocks, first, 2 * edge, resection)
+        values = np.empty((len(chosen), len(_NODES)))
+        trusted = wide.off_mm[owner] <= _WIDE_MM
+        octant = (place % 2) @ np.array([4, 2, 1])
+        for number, corner in enumerate(_OCTANTS):
+            mine = np.flatnonzero(trusted & (octant == number))
+            values[mine] = wide.values[owner[mine]] @ weights(corner - 1 + _NODES / 2).T
+        off = wide.off_mm[owner]
+        rest = np.flatnonzero(~trusted)
+        alone = cls._asked(blocks, blocks.first[chosen[rest]], edge, resection)
+        values[rest], off[rest] = alone.values, alone.off_mm
+        return cls(edge=edge, values=values, off_mm=off)
+
+    @classmethod
+    def _asked(
+        cls,
+        blocks: Blocks,
+        first: npt.NDArray[np.int64],
+        edge: npt.NDArray[np.int64],
+        resection: Resection,
+    ) -> SmoothBlocks:
+        """Ask about blocks of a size that begin at some voxels; neighbours share their corners."""
+        twice = ((2 * first - 1)[:, None] + _NODES * edge).reshape(-1, 3)  # whole numbers
+        low = twice.min(axis=0) if len(twice) else np.zeros(3, dtype=np.int64)
+        size = tuple(int(n) for n in (twice - low).max(axis=0, initial=0) + 1)
+        key = np.ravel_multi_index(tuple((twice - low).T), size)
         unique, inverse = np.unique(key, return_inverse=True)
         index = (np.stack(np.unravel_index(unique, size), axis=1) + low) / 2
-        middle = first + (edge - 1) / 2
-        tests = (middle[:, None] + _TESTS * edge / 2).reshape(-1, 3)
+        tests = ((first + (edge - 1) / 2)[:, None] + _TESTS * edge / 2).reshape(-1, 3)
         asked = resection.distance_mm(blocks.geometry.to_lps(np.concatenate([index, tests])))
-        values = asked[: len(index)][inverse].reshape(-1, 27)
+        values = asked[: len(index)][inverse].reshape(-1, len(_NODES))
         exact = asked[len(index) :].reshape(-1, len(_TESTS))
-        off = np.abs(values @ weights(_TESTS).T - exact)
-        return cls(edge=edge, values=values, trusted=off.max(axis=1, initial=0.0) <= TRUSTED_MM)
+        off = np.abs(values @ weights(_TESTS).T - exact).max(axis=1, initial=0.0)
+        return cls(edge=edge, values=values, off_mm=off)
+
+    @property
+    def trusted(self) -> npt.NDArray[np.bool_]:
+        """``(blocks,)`` whether the interpolation holds: not at a crease or a sharp bend."""
+        trusted: npt.NDArray[np.bool_] = self.off_mm <= TRUSTED_MM
+        return trusted
 
     def at(self, offsets: Points) -> Values:
         """``(blocks, n)`` distances at places ``(n, 3)``, in voxels from a block's first one."""
@@ -80,9 +115,7 @@ class SmoothBlocks:
 
     def where(self, chosen: npt.NDArray[np.bool_]) -> SmoothBlocks:
         """Some of the blocks."""
-        return SmoothBlocks(
-            edge=self.edge, values=self.values[chosen], trusted=self.trusted[chosen]
-        )
+        return SmoothBlocks(edge=self.edge, values=self.values[chosen], off_mm=self.off_mm[chosen])
 
     def _place(self, offsets: Points) -> Points:
         place: Points = (2 * np.asarray(offsets) + 1) / self.edge - 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ PAD_MM = 8.0
 """The grid reaches this far beyond the cut, so that a block that the cut passes lies within it."""
 
 _BAND_STEPS = 2.5
+_ROUNDING_MM = 1e-9
 
 Values = npt.NDArray[np.float64]
 
@@ -58,22 +59,15 @@ class SweptTumour:
     @classmethod
     def of(cls, shape: TumourShape, corridor: Corridor, margin_mm: float) -> SweptTumour:
         """Sweep a tumour along its corridor and lay a margin around it."""
-        axes = _axes(corridor.direction)
-        surface = (shape.boundary.points_mm - shape.tumour.centre_mm) @ axes.T
         curved = margin_mm + shape.tumour.diameter_mm / 2
         step = float(np.clip(np.sqrt(0.2 * curved), *_STEP_MM))
-        around = margin_mm + PAD_MM
-        low = surface.min(axis=0) - around
-        high = surface.max(axis=0) + np.array([step, around, around])
-        count = np.ceil((high - low) / step).astype(int) + 1
-        nodes = low + step * np.stack(np.unravel_index(np.arange(count.prod()), count), axis=1)
-        inside = shape.boundary.inside(nodes @ axes + shape.tumour.centre_mm) > 0
-        distance = _distance(nodes, inside.reshape(count), surface, margin_mm, step)
+        lattice = _lattice(shape, corridor.direction, step)
+        low, distance = lattice.distance(margin_mm)
         field = np.minimum.accumulate(distance, axis=0) - margin_mm
         return cls(
             centre_mm=shape.tumour.centre_mm,
-            axes=axes,
-            low_mm=low,
+            axes=lattice.axes,
+            low_mm=step * low.astype(np.float64),
             step_mm=step,
             field=field.astype(np.float32),
             end_mm=corridor.end_mm,
@@ -101,18 +95,19 @@ class SweptTumour:
 
     def lower_within(self, points_mm: Points, distance: Values) -> None:
         """Lower distances ``(n,)`` in place to those of the points within or above the grid."""
-        local = self._local(points_mm)
-        on = local[0] >= self.low_mm[0]
-        for axis in (1, 2):
-            on &= (local[axis] >= self.low_mm[axis]) & (local[axis] <= self.high_mm[axis])
-        within = np.flatnonzero(on)
+        within = np.arange(len(points_mm))
+        for axis in (1, 2, 0):  # across, where most points drop out, before along
+            place = points_mm[within] @ self.axes[axis] - self.axes[axis] @ self.centre_mm
+            on = place >= self.low_mm[axis] - _ROUNDING_MM
+            within = within[on & (place <= self.high_mm[axis] + _ROUNDING_MM) if axis else on]
         if not len(within):
             return
-        index = (local[:, within] - self.low_mm[:, None]) / self.step_mm
+        local = self._local(points_mm[within])
+        index = (local - self.low_mm[:, None]) / self.step_mm
         found = ndimage.map_coordinates(
             self.field, index, order=1, mode="nearest", output=np.float64
         )
-        ended = np.maximum(found, local[0, within] - self.end_mm)
+        ended = np.maximum(found, local[0] - self.end_mm)
         distance[within] = np.minimum(distance[within], ended)
 
     def at_least_mm(self, points_mm: Points) -> Values:
@@ -148,21 +143,66 @@ def _axes(direction: Vector) -> npt.NDArray[np.float64]:
     return axes
 
 
-def _distance(
-    nodes: Points,
-    inside: npt.NDArray[np.bool_],
-    surface: Points,
-    margin_mm: float,
-    step_mm: float,
-) -> Values:
-    """Distance to the tumour at every node: by search where the cut will lie, else by transform."""
-    body = inside.copy()
-    at = np.round((surface - nodes[0]) / step_mm).astype(int)  # also what is thinner than the grid
-    body[at[:, 0], at[:, 1], at[:, 2]] = True
-    image = sitk.GetImageFromArray(body.astype(np.uint8))
-    steps = sitk.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=False)
-    distance: Values = sitk.GetArrayFromImage(steps).astype(np.float64) * step_mm
-    ask = np.abs(distance - margin_mm) <= _BAND_STEPS * step_mm
-    distance[ask] = far_tree(surface).query(nodes[ask.ravel()])[0]
-    distance[ask & inside] *= -1
-    return distance
+class _Lattice:
+    """Distances to a tumour at the nodes of a lattice around its centre.
+
+    Exact ones are kept, since the next margin asks for many of them again; what is answered does
+    not depend on what was asked before.
+    """
+
+    def __init__(self, shape: TumourShape, direction: Vector, step_mm: float) -> None:
+        self.axes = _axes(direction)
+        self._shape = shape
+        self._step = step_mm
+        self._surface = (shape.boundary.points_mm - shape.tumour.centre_mm) @ self.axes.T
+        self._tree = far_tree(self._surface)
+        self._low = np.zeros(3, dtype=np.int64)
+        self._exact: Values = np.zeros((0, 0, 0))
+
+    def distance(self, margin_mm: float) -> tuple[npt.NDArray[np.int64], Values]:
+        """First node in steps from the centre, and distances around the tumour, mm.
+
+        By search where a cut with this margin will lie, else by transform.
+        """
+        around = np.full(3, margin_mm + PAD_MM)
+        ahead = np.where(np.arange(3) == 0, self._step, around)  # beyond, the corridor goes on
+        low = np.floor((self._surface.min(axis=0) - around) / self._step).astype(np.int64)
+        high = np.ceil((self._surface.max(axis=0) + ahead) / self._step).astype(np.int64)
+        count = high - low + 1
+        nodes = self._step * (low + np.stack(np.unravel_index(np.arange(count.prod()), count), 1))
+        inside = self._shape.boundary.inside(nodes @ self.axes + self._shape.tumour.centre_mm) > 0
+        inside = inside.reshape(count)
+        body = inside.copy()
+        at = np.round(self._surface / self._step).astype(int) - low  # also what is thin
+        body[at[:, 0], at[:, 1], at[:, 2]] = True
+        image = sitk.GetImageFromArray(body.astype(np.uint8))
+        steps = sitk.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=False)
+        distance: Values = sitk.GetArrayFromImage(steps).astype(np.float64) * self._step
+        ask = np.abs(distance - margin_mm) <= _BAND_STEPS * self._step
+        distance[ask] = self._searched(nodes, low, ask)
+        distance[ask & inside] *= -1
+        return low, distance
+
+    def _searched(
+        self, nodes: Points, low: npt.NDArray[np.int64], ask: npt.NDArray[np.bool_]
+    ) -> Values:
+        """Distances at asked nodes of a box of the lattice, from what is known or by search."""
+        known = np.full(ask.shape, np.nan)
+        first = np.maximum(low, self._low)
+        last = np.minimum(low + ask.shape, self._low + self._exact.shape)
+        if (first < last).all():
+            here, there = (
+                tuple(slice(a, b) for a, b in zip(first - start, last - start, strict=True))
+                for start in (low, self._low)
+            )
+            known[here] = self._exact[there]
+        wanted = ask & np.isnan(known)
+        known[wanted] = self._tree.query(nodes[wanted.ravel()])[0]
+        if known.size >= self._exact.size:
+            self._low, self._exact = low, known
+        return known[ask]
+
+
+@lru_cache(maxsize=64)
+def _lattice(shape: TumourShape, direction: Vector, step_mm: float) -> _Lattice:
+    return _Lattice(shape, direction, step_mm)

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
-from surgplan.planning._boundary import Points
 from surgplan.planning._perfusion import Perfusion
 from surgplan.planning._territory_resection import TerritoryResection
 from surgplan.planning._vessel_tree import VesselTree
 
 
-def territories_with(perfusion: Perfusion, points_mm: Points) -> Iterator[TerritoryResection]:
-    """Territories that hold all of ``(n, 3)`` points, from the largest to the smallest.
+def territories_with(
+    perfusion: Perfusion, nodes: npt.NDArray[np.integer]
+) -> Iterator[TerritoryResection]:
+    """Territories that hold all that some nodes ``(n,)`` serve, from the largest to the smallest.
 
     Level by level from the root: first those of the branches right behind the trunk, then of
-    theirs, down to the branches that serve the points. Never the whole tree.
+    theirs, down to the branches of the nodes. Never the whole tree.
     """
-    serving = np.unique(perfusion.nodes.branch[perfusion.nearest(points_mm)])
+    serving = np.unique(perfusion.nodes.branch[nodes])
     lines = [_line(perfusion.tree, int(branch)) for branch in serving]
     seen: set[frozenset[int]] = set()
     for level in range(1, max(len(line) for line in lines)):

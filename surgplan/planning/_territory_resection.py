@@ -114,19 +114,26 @@ class TerritoryResection:
         limit = np.maximum(_FAITHFUL_MM, np.abs(ours - others) / 2)
         distance = np.clip(distance, -limit, limit)
         near = np.flatnonzero(np.abs(ours - others) / 2 < _FAITHFUL_MM)
-        first, second = first[near], second[near]
         for _ in range(_FOOT_STEPS):
-            normal = (first - second) / np.maximum(
-                np.linalg.norm(first - second, axis=1), _LEAST_MM
-            )[:, None]
-            foot = points[near] + normal * _to_plane(points[near], first, second)[:, None]
-            _, _, first, second = self._pairs(foot)
-            there = _to_plane(points[near], first, second)
+            ahead = _to_plane(points[near], first[near], second[near])
+            foot = points[near] - _normals(first[near], second[near]) * ahead[:, None]
+            _, _, a, b = self._pairs(foot)
+            there = _to_plane(points[near], a, b)
             better = (there < 0) == (distance[near] < 0)
             better &= np.abs(there) < _FAITHFUL_MM
-            near, first, second = near[better], first[better], second[better]
-            distance[near] = there[better]
+            better &= (a != first[near]).any(axis=1) | (b != second[near]).any(axis=1)
+            near = near[better]
+            distance[near], first[near], second[near] = there[better], a[better], b[better]
         return distance
+
+    def planes_mm(self, points_mm: Points) -> tuple[Values, Points]:
+        """Distances to the planes between the nearest points on both sides, and their normals.
+
+        Near the cut: the boundary is such a plane wherever its foot has the same nearest points.
+        Normals ``(n, 3)`` point to what stays.
+        """
+        _, _, first, second = self._pairs(points_mm)
+        return _to_plane(points_mm, first, second), _normals(first, second)
 
     def _pairs(self, points: Points) -> tuple[Values, Values, Points, Points]:
         """Distances to the nearest point of ours and of the others, and these points."""
@@ -195,9 +202,16 @@ class TerritoryResection:
 
 def _to_plane(points: Points, first: Points, second: Points) -> Values:
     """Distance to the planes half-way between two points each, negative on the first's side."""
-    apart = np.maximum(np.linalg.norm(first - second, axis=1), _LEAST_MM)
-    height: Values = (((points - first) ** 2).sum(1) - ((points - second) ** 2).sum(1)) / 2 / apart
+    height: Values = np.einsum("ij,ij->i", points - (first + second) / 2, _normals(first, second))
     return height
+
+
+def _normals(first: Points, second: Points) -> Points:
+    """Unit vectors from the first to the second of two points each."""
+    apart = second - first
+    size = np.maximum(np.sqrt(np.einsum("ij,ij->i", apart, apart)), _LEAST_MM)
+    normals: Points = apart / size[:, None]
+    return normals
 
 
 def branch_at(tree: VesselTree, point_mm: Vector) -> int:
