@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
-from surgplan.planning import Assessment, Plan, StructureDistance, TumourMargin
+from surgplan.planning import Assessment, Plan, Stage, StructureDistance, TumourMargin
 
 Standing = Literal["feasible", "feasible with flags", "not feasible"]
 
 
-def plan_facts(plan: Plan) -> dict[str, Any]:
-    """Everything that a report says about a plan; numbers as the assessment has them."""
+def plan_facts(plan: Plan, stages: Sequence[Stage] = ()) -> dict[str, Any]:
+    """Everything that a report says about a plan; numbers as the assessment has them.
+
+    `stages` are those of an operation in two; what is left is then judged before the last one.
+    """
     assessment = plan.assessment
     return {
         "name": plan.name,
@@ -19,8 +23,8 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
         "why": plan.why,
         "version": plan.version,
         "resection": plan.resection.to_dict(),
-        "standing": standing_of(assessment),
-        "verdict": verdict_of(assessment),
+        "standing": standing_of(assessment, stages),
+        "verdict": verdict_of(assessment, stages),
         "smallest_margin_mm": assessment.smallest_margin_mm,
         "smallest_margin_of": _smallest_margin_of(assessment),
         "margin_wanted_mm": assessment.margin_mm,
@@ -42,28 +46,34 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
         "not_assessed": list(assessment.not_assessed),
         "cut_area_mm2": assessment.cut_area_mm2,
         "flags": list(assessment.flags),
+        "stages": [{**asdict(s), "keeps_enough_liver": s.keeps_enough_liver} for s in stages],
     }
 
 
-def standing_of(assessment: Assessment) -> Standing:
+def standing_of(assessment: Assessment, stages: Sequence[Stage] = ()) -> Standing:
     """Whether the numbers hold: tumours cleared, thresholds reached, and nothing to read first."""
-    if not (assessment.clears_tumours and assessment.keeps_enough_liver):
+    if not (assessment.clears_tumours and _keeps_enough(assessment, stages)):
         return "not feasible"
     return "feasible with flags" if assessment.flags else "feasible"
 
 
-def verdict_of(assessment: Assessment) -> str:
+def verdict_of(assessment: Assessment, stages: Sequence[Stage] = ()) -> str:
     """The one line read first."""
     reasons = []
     if not assessment.clears_tumours:
         reasons.append(f"a tumour is not cleared by {assessment.margin_mm:g} mm")
-    if not assessment.keeps_enough_liver:
+    if not _keeps_enough(assessment, stages):
         reasons.append("too little liver remains")
     if reasons:
         return "Not feasible by the numbers: " + " and ".join(reasons)
     cleared = "clears every tumour and " if assessment.tumours else ""
     flags = ", but read the flags" if assessment.flags else ""
-    return f"Feasible by the numbers: {cleared}keeps enough liver{flags}"
+    grown = ", if it grows as assumed between the stages" if stages else ""
+    return f"Feasible by the numbers: {cleared}keeps enough liver{grown}{flags}"
+
+
+def _keeps_enough(assessment: Assessment, stages: Sequence[Stage]) -> bool:
+    return stages[-1].keeps_enough_liver if stages else assessment.keeps_enough_liver
 
 
 def _smallest_margin_of(assessment: Assessment) -> str:

@@ -24,6 +24,7 @@ from surgplan.report._vessel_tables import function_rows, remnant_by_function, v
 Facts = Mapping[str, Any]
 
 _REMNANT = "future liver remnant"
+_OPERATIONS = {1: "first", 2: "second"}
 
 STANDING_MARKS: dict[str, Mark] = {
     "feasible": "yes",
@@ -34,8 +35,8 @@ STANDING_MARKS: dict[str, Mark] = {
 
 
 def plan_tables(plan: Facts) -> list[Table]:
-    """Tumours, remnant, volumes and vessels of one plan."""
-    tables = [_tumours(plan), _remnant(plan), _volumes(plan)]
+    """Stages, tumours, remnant, volumes and vessels of one plan."""
+    tables = [_stages(plan), _tumours(plan), _remnant(plan), _volumes(plan)]
     tables += [remnant_by_function(plan), vessels_divided(plan), _structures_met(plan)]
     return [t for t in tables if t.rows]
 
@@ -91,6 +92,36 @@ def provenance(facts: Facts) -> Table:
         *_flat(facts["provenance"], ""),
     ]
     return table("Provenance", ["What", "Value"], [[k, Cell(text=v, small=True)] for k, v in rows])
+
+
+def _stages(plan: Facts) -> Table:
+    """Both operations of a plan in two stages; no rows for any other plan."""
+    return table(
+        "Two stages: the future liver remnant before each operation, and its share of the scan's",
+        [
+            "Operation",
+            ">Resected",
+            ">Ligated",
+            ">Remnant",
+            ">Share",
+            "Enough",
+            "Growth by then",
+            "Source of the growth",
+        ],
+        [
+            [
+                _OPERATIONS[s["number"]],
+                ml(s["resected_ml"]),
+                ml(s["ligated_ml"]) if s["ligated_ml"] else NOT_KNOWN,
+                ml(s["flr_ml"]),
+                percent(s["flr_percent"]),
+                verdict(holds=s["keeps_enough_liver"], yes="yes", no="no"),
+                f"by {percent(100 * (s['growth'] - 1))}" if s["source"] else "none",
+                Cell(text=s["source"] or NOT_KNOWN, small=True),
+            ]
+            for s in plan["stages"]
+        ],
+    )
 
 
 def _tumours(plan: Facts) -> Table:
