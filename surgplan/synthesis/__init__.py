@@ -15,7 +15,7 @@ from surgplan.synthesis._classes import (
     with_tissue,
 )
 from surgplan.synthesis._draw import DrawSettings, draw_image
-from surgplan.synthesis._gate import GateReport, GateSettings, check_volume
+from surgplan.synthesis._gate import GateReport, GateSettings, check_plausible, check_volume
 from surgplan.synthesis._generate import (
     SampleSettings,
     Scene,
@@ -70,6 +70,7 @@ from surgplan.synthesis._realism import (
 )
 from surgplan.synthesis._surroundings import surround
 from surgplan.synthesis._synthesise import METHODS, SyntheticVolume, VolumeSettings, synthesise
+from surgplan.synthesis._texture import texture_features
 from surgplan.synthesis._tissue import UNLABELLED, unlabelled_tissue
 from surgplan.synthesis._warp import WarpSettings, sampling_grid, warp
 
@@ -119,6 +120,7 @@ __all__ = [
     "build_autoencoder",
     "build_flow",
     "change_look",
+    "check_plausible",
     "check_volume",
     "class_index",
     "class_means",
@@ -153,6 +155,7 @@ __all__ = [
     "smooth",
     "surround",
     "synthesise",
+    "texture_features",
     "training_scheduler",
     "unlabelled_tissue",
     "unpack",

@@ -10,7 +10,25 @@ from surgplan.synthesis._classes import CLASSES
 from surgplan.synthesis._individual import Person
 from surgplan.synthesis._phase import PHASES, phase_means_hu
 from surgplan.synthesis._tissue import UNLABELLED
-from surgplan.volume import HOUNSFIELD_AIR, LIVER, LIVER_CYST, LIVER_TUMOUR, Modality
+from surgplan.volume import (
+    ARTERIES,
+    BILIARY,
+    BONE,
+    HEPATIC_VEINS,
+    HOUNSFIELD_AIR,
+    LEFT_KIDNEY,
+    LIVER,
+    LIVER_CYST,
+    LIVER_TUMOUR,
+    LUNGS,
+    PANCREAS,
+    PORTAL_VEIN,
+    RIGHT_KIDNEY,
+    SPLEEN,
+    VENA_CAVA,
+    Modality,
+    Segment,
+)
 
 MR_WEIGHTINGS = ("t1", "t2")
 
@@ -33,6 +51,15 @@ _GRAIN: dict[int, float] = {
     15: 26, 16: 1, 200: 4, 201: 8, 202: 10, 203: 9, 204: 14, 205: 60,
 }  # fmt: skip
 
+USUAL_HU: dict[Segment, tuple[float, float]] = {
+    LIVER: (0, 165), PORTAL_VEIN: (15, 260), HEPATIC_VEINS: (15, 260), VENA_CAVA: (15, 260),
+    ARTERIES: (15, 450), BILIARY: (-20, 60), SPLEEN: (15, 190), RIGHT_KIDNEY: (-10, 280),
+    LEFT_KIDNEY: (-10, 280), PANCREAS: (-30, 150), LUNGS: (-980, -500), BONE: (60, 700),
+    LIVER_CYST: (-20, 35), LIVER_TUMOUR: (-30, 230),
+}  # fmt: skip
+"""Median over all phases, from non-contrast to arterial; wide on purpose."""
+
+_WITHIN_HU = 8.0
 _FATTY_HU, _CIRRHOTIC_HU = (-42.0, -22.0), (-10.0, 0.0)
 Means = npt.NDArray[np.float32]
 
@@ -73,6 +100,9 @@ def _ct(phase: str, person: Person, rng: np.random.Generator) -> dict[int, float
         means[LIVER.label] += float(rng.uniform(*_FATTY_HU))
     if person.condition == "cirrhosis":
         means[LIVER.label] += float(rng.uniform(*_CIRRHOTIC_HU))
+    for segment, (low, high) in USUAL_HU.items():
+        kept = np.clip(means[segment.label], low + _WITHIN_HU, high - _WITHIN_HU)
+        means[segment.label] = float(kept)
     return means
 
 

@@ -206,8 +206,9 @@ def _pass(
 
 def _noise(generator: Generator, scene: Scene, chance: torch.Generator) -> torch.Tensor:
     shape = (scene.ideal.shape[0], scene.ideal.shape[1], scene.ideal.shape[2])
-    noise = blur(white(shape, chance), (generator.noise_blur,) * 3)
-    spread = generator.noise[LOOKS.index(scene.look)][scene.index]
+    look = LOOKS.index(scene.look)
+    noise = blur(white(shape, chance), (generator.noise_blur[look],) * 3)
+    spread = generator.noise[look][scene.index]
     return noise / noise.std() * spread
 
 

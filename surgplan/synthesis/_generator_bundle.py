@@ -55,7 +55,7 @@ class Generator:
     noise
         ``(looks, classes)``: spread of what the autoencoder cannot carry, in Hounsfield units.
     noise_blur
-        Standard deviation in voxels that gives that noise its correlation.
+        For each look the standard deviation in voxels that gives that noise its correlation.
     spacing_mm
         Of the training.
     sha256
@@ -68,7 +68,7 @@ class Generator:
     flow: torch.nn.Module
     scale: float
     noise: torch.Tensor
-    noise_blur: float
+    noise_blur: tuple[float, ...]
     spacing_mm: float
     sha256: tuple[str, str]
 
@@ -183,7 +183,7 @@ def load_generator(folder: Path) -> Generator:
             flow=flow.eval(),
             scale=float(own["scale"]),
             noise=torch.tensor(own["noise"]),
-            noise_blur=float(own["noise_blur"]),
+            noise_blur=tuple(float(b) for b in own["noise_blur"]),
             spacing_mm=float(own["spacing_mm"]),
             sha256=(own["sha256"]["autoencoder"], own["sha256"]["flow"]),
         )

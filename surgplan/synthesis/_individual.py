@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
+import torch.nn.functional as F
 from scipy import ndimage
 
 from surgplan.errors import UsageError
@@ -152,8 +154,7 @@ def _points(grid: Geometry) -> Points:
 def _bends(person: Person, grid: Geometry, rng: np.random.Generator) -> Points:
     """Smooth shifts in mm."""
     waves = rng.normal(0, 1, (3, 6, 6, 6))
-    shifts: Points = np.stack([_stretched(w, grid.shape) for w in waves], axis=-1)
-    return shifts * person.bends_mm
+    return _stretched(waves, grid.shape) * person.bends_mm
 
 
 def _nodular(body: Body, grid: Geometry, points: Points, rng: np.random.Generator) -> Points:
@@ -170,11 +171,11 @@ def _nodular(body: Body, grid: Geometry, points: Points, rng: np.random.Generato
 
 
 def _stretched(coarse: Points, shape: tuple[int, int, int]) -> Points:
-    """Cubic interpolation of a coarse grid over the whole of another."""
-    axes = [np.linspace(0, c - 1, n) for c, n in zip(coarse.shape, shape, strict=True)]
-    at = np.stack(np.meshgrid(*axes, indexing="ij"))
-    fine: Points = ndimage.map_coordinates(coarse, at, order=1)
-    return fine
+    """Linear interpolation of coarse grids ``(n, ...)`` over the whole of another, ``(..., n)``."""
+    grids = torch.from_numpy(coarse.astype(np.float32))[None]
+    fine = F.interpolate(grids, size=shape, mode="trilinear", align_corners=True)
+    spread: Points = fine[0].permute(1, 2, 3, 0).numpy().astype(np.float64)
+    return spread
 
 
 def _read(body: Body, points: Points) -> npt.NDArray[np.uint8]:

@@ -13,6 +13,7 @@ from surgplan.synthesis._brightness import MR_WEIGHTINGS, check_look
 from surgplan.synthesis._lesion_insert import (
     LesionRecord,
     Neighbourhood,
+    VesselPoints,
     insert_label,
     layered_look,
     record_of,
@@ -101,7 +102,9 @@ def insert_lesion(
             identity=f"synthetic {wish.kind} in {volume.identity or 'a scan'}",
         ),
         label_map=new_map,
-        lesion=record_of(1, placed, near, inside, array.astype(np.float32), new_map),
+        lesion=record_of(
+            (1, placed, near, inside), array.astype(np.float32), new_map, VesselPoints(new_map)
+        ),
         changed=changed,
     )
 

@@ -193,23 +193,29 @@ class LesionRecord:
         return asdict(self)
 
 
-def distances_mm(lesion: PlacedLesion, label_map: LabelMap) -> dict[str, float | None]:
-    """From the lesion's outline to the nearest voxel centre of vessels, negative inside."""
-    surface = evenly_spread(1500)
-    surface = lesion.centre_mm + surface * lesion.shape.radius_towards_mm(surface)[:, None]
-    tree = cKDTree(surface)
-    found: dict[str, float | None] = {}
-    masks = {v.name: label_map.mask(v) for v in VESSELS}
-    for name, mask in (*masks.items(), ("major vessels", major_vessels(label_map))):
-        points = label_map.geometry.to_lps(np.argwhere(mask))
-        if not len(points):
-            found[name] = None
-            continue
-        near = points[np.argsort(np.linalg.norm(points - lesion.centre_mm, axis=1))[:4000]]
-        distance, _ = tree.query(near)
-        signed = np.where(lesion.gap_mm(near) < 0, -distance, distance)
-        found[name] = round(float(signed.min()), 2)
-    return found
+class VesselPoints:
+    """LPS millimetres ``(n, 3)`` of each vessel's voxels, and of the major ones among them."""
+
+    def __init__(self, label_map: LabelMap) -> None:
+        masks = {v.name: label_map.mask(v) for v in VESSELS}
+        masks["major vessels"] = major_vessels(label_map)
+        self.by_name = {n: label_map.geometry.to_lps(np.argwhere(m)) for n, m in masks.items()}
+
+    def distances_mm(self, lesion: PlacedLesion) -> dict[str, float | None]:
+        """From the lesion's outline to the nearest point of each, negative inside; None: none."""
+        surface = evenly_spread(1500)
+        surface = lesion.centre_mm + surface * lesion.shape.radius_towards_mm(surface)[:, None]
+        tree = cKDTree(surface)
+        found: dict[str, float | None] = {}
+        for name, points in self.by_name.items():
+            if not len(points):
+                found[name] = None
+                continue
+            near = points[np.argsort(np.linalg.norm(points - lesion.centre_mm, axis=1))[:4000]]
+            distance, _ = tree.query(near)
+            signed = np.where(lesion.gap_mm(near) < 0, -distance, distance)
+            found[name] = round(float(signed.min()), 2)
+        return found
 
 
 def contrast_of(
@@ -227,14 +233,16 @@ def contrast_of(
 
 
 def record_of(
-    number: int,
-    lesion: PlacedLesion,
-    near: Neighbourhood,
-    inside: npt.NDArray[np.bool_],
+    what: tuple[int, PlacedLesion, Neighbourhood, npt.NDArray[np.bool_]],
     picture: npt.NDArray[np.float32],
     label_map: LabelMap,
+    vessels: VesselPoints,
 ) -> LesionRecord:
-    """What is known of a lesion; ``picture`` and ``label_map`` are the whole scan with it."""
+    """What is known of a lesion: its number, place, box and the voxels that it fills there.
+
+    ``picture`` and ``label_map`` are the whole scan with it, ``vessels`` those of the map.
+    """
+    number, lesion, near, inside = what
     grid = label_map.geometry
     contrast, cnr = contrast_of(picture[near.box], label_map.array[near.box], inside, grid)
     wish, segment = lesion.wish, lesion.wish.look.segment
@@ -253,5 +261,5 @@ def record_of(
         contrast=round(contrast, 1),
         cnr=round(cnr, 2),
         push_mm=round(lesion.push_mm, 2),
-        distance_mm=distances_mm(lesion, label_map),
+        distance_mm=vessels.distances_mm(lesion),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,26 +22,40 @@ Array = npt.NDArray[np.float64]
 
 def network_features(
     patches: Sequence[npt.NDArray[Any]], modality: Modality = "CT", model: str | None = None
-) -> Array:
-    """What the shipped segmentation network makes of patches: mean and spread of each channel.
+) -> tuple[Array, ...]:
+    """What the encoder of the shipped segmentation network makes of patches.
 
-    Patches are ``(slice, row, column)`` at the network's spacing, sides multiples of 16; returns
-    ``(n, 2 x channels)`` from the deepest level.
+    Patches are ``(slice, row, column)`` at the network's spacing, sides multiples of 16. Returns
+    for each level, from the finest to the deepest, ``(n, 2 x channels)``: mean and spread of each
+    channel of the last convolution. They are taken before the instance normalisation, which gives
+    every channel the same mean and spread.
+
+    The network was trained on drawn images too, so it may be kinder to those than to others;
+    `texture_features` knows no network.
     """
     network = load_network(find_model(model))
-    kept: list[torch.Tensor] = []
-    handle = network.bottleneck.register_forward_hook(lambda *call: kept.append(call[2].float()))
+    blocks = (network.input_block, *network.downsamples, network.bottleneck)
+    kept: list[list[torch.Tensor]] = [[] for _ in blocks]
+
+    def keeper(level: int) -> Callable[..., None]:
+        return lambda *call: kept[level].append(call[2][0].float())
+
+    handles = [b.conv2.register_forward_hook(keeper(level)) for level, b in enumerate(blocks)]
     try:
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
             for patch in patches:
-                image = normalise(torch.from_numpy(np.asarray(patch, dtype=np.float32)), modality)
+                image = normalise(torch.from_numpy(np.array(patch, dtype=np.float32)), modality)
                 network(image[None, None])
     finally:
-        handle.remove()
-    return np.array(
-        [torch.cat([f[0].mean(dim=(1, 2, 3)), f[0].std(dim=(1, 2, 3))]).numpy() for f in kept],
-        dtype=np.float64,
-    )
+        for handle in handles:
+            handle.remove()
+    return tuple(np.array([_pooled(f) for f in level], dtype=np.float64) for level in kept)
+
+
+def _pooled(features: torch.Tensor) -> npt.NDArray[np.float32]:
+    flat = features.flatten(1)
+    pooled: npt.NDArray[np.float32] = torch.cat([flat.mean(dim=1), flat.std(dim=1)]).numpy()
+    return pooled
 
 
 def feature_distance(made: Array, real: Array) -> float:

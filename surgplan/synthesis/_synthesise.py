@@ -24,6 +24,7 @@ from surgplan.synthesis._individual import Person, PersonSettings, individual
 from surgplan.synthesis._lesion_insert import (
     LesionRecord,
     Neighbourhood,
+    VesselPoints,
     insert_label,
     layered_look,
     record_of,
@@ -188,10 +189,7 @@ def _finish(
         made = _generated(settings, torch.from_numpy(ideal), index, look, generator)
     picture = made.numpy()
     label_map = anatomy_of(labels, scene.grid)
-    records = tuple(
-        record_of(number, lesion, near, inside, picture, label_map)
-        for number, (lesion, near, inside) in enumerate(nears, start=1)
-    )
+    records = _records(nears, picture, label_map)
     facts = {
         "synthetic": True,
         "notice": NOT_A_MEDICAL_DEVICE,
@@ -211,6 +209,20 @@ def _finish(
         "lesions_without_place": [asdict(w) for w in missing],
     }
     return _sliced(settings, picture, label_map, records, facts)
+
+
+def _records(
+    nears: list[tuple[PlacedLesion, Neighbourhood, npt.NDArray[np.bool_]]],
+    picture: npt.NDArray[np.float32],
+    label_map: LabelMap,
+) -> tuple[LesionRecord, ...]:
+    if not nears:
+        return ()
+    vessels = VesselPoints(label_map)
+    return tuple(
+        record_of((number, *near), picture, label_map, vessels)
+        for number, near in enumerate(nears, start=1)
+    )
 
 
 def _generated(

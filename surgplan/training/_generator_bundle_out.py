@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,15 +21,11 @@ from surgplan.synthesis import (
     FLOW,
     GENERATOR_METADATA,
     LOOKS,
-    REMAINDER_HU,
-    pack,
-    unpack,
 )
 from surgplan.training._checkpoint import RunState
-from surgplan.training._generator_samples import Scan, draw_generator_sample
+from surgplan.training._generator_lost import Lost
 from surgplan.training._generator_settings import GeneratorTrainingSettings
 
-NOISE_SAMPLES = 40
 PARTS = ("autoencoder", "flow")
 MAKERS = {
     "flow": "a rectified flow draws",
@@ -38,50 +33,6 @@ MAKERS = {
     "adversarial": "a network trained against a critic draws in one pass",
 }
 LICENCE = "Apache-2.0 for the code; the weights carry the terms of the data named in the card."
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Lost:
-    """What the autoencoder cannot carry.
-
-    Attributes
-    ----------
-    noise
-        ``(looks, classes)`` spread in Hounsfield units.
-    blur
-        Standard deviation in voxels of a blur that gives white noise the same correlation.
-    """
-
-    noise: torch.Tensor
-    blur: float
-
-
-def measure_lost(
-    autoencoder: torch.nn.Module, settings: GeneratorTrainingSettings, scans: Sequence[Scan]
-) -> Lost:
-    """The spread per look and class, and the correlation of neighbours, over some samples."""
-    square = torch.zeros(len(LOOKS), len(CLASSES), dtype=torch.float64)
-    count = torch.zeros_like(square)
-    correlation = []
-    for index in range(NOISE_SAMPLES):
-        sample = draw_generator_sample(
-            scans, settings.autoencoder.patches, settings.spacing_mm, settings.seed + 3, index
-        )
-        with torch.no_grad():
-            mu, _ = autoencoder.encode(pack(sample.remainder))
-            kept = unpack(autoencoder.decode(mu))
-        lost = (sample.remainder - kept) * REMAINDER_HU
-        flat = sample.index.flatten()
-        square[sample.look] += torch.bincount(
-            flat, weights=lost.flatten().double() ** 2, minlength=len(CLASSES)
-        )
-        count[sample.look] += torch.bincount(flat, minlength=len(CLASSES))
-        correlation.append(float((lost[:, :, 1:] * lost[:, :, :-1]).mean() / lost.var()))
-    pooled = (square.sum(dim=0) / count.sum(dim=0).clamp_min(1)).sqrt()
-    noise = torch.where(count > 200, (square / count.clamp_min(1)).sqrt(), pooled)
-    mean = float(np.clip(np.mean(correlation), 0.0, 0.8))
-    blur = float(np.sqrt(-0.25 / np.log(mean))) if mean > 0.02 else 0.0
-    return Lost(noise=noise.float(), blur=blur)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -167,7 +118,7 @@ def _metadata(
             "spacing_mm": settings.spacing_mm,
             "scale": round(scale, 6),
             "noise": [[round(float(v), 2) for v in row] for row in lost.noise],
-            "noise_blur": round(lost.blur, 3),
+            "noise_blur": [round(b, 3) for b in lost.blur],
             "privacy": _promise(settings),
         },
     }

@@ -10,13 +10,7 @@ import torch
 
 from surgplan.errors import InputRefusedError
 from surgplan.synthesis import find_generator, load_generator
-from surgplan.training._generator_bundle_out import (
-    Lost,
-    Part,
-    measure_lost,
-    trained_part,
-    write_generator_bundle,
-)
+from surgplan.training._generator_bundle_out import Part, trained_part, write_generator_bundle
 from surgplan.training._generator_loop import (
     Progress,
     autoencoder_stage,
@@ -24,6 +18,7 @@ from surgplan.training._generator_loop import (
     latent_scale,
     train_stage,
 )
+from surgplan.training._generator_lost import Lost, measure_lost
 from surgplan.training._generator_samples import Scan, load_scans
 from surgplan.training._generator_settings import (
     GeneratorTrainingSettings,

@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from surgplan.phantom import PHASES
 from surgplan.synthesis import (
+    FACTOR,
     LOOKS,
     WarpSettings,
     class_index,
@@ -127,9 +128,7 @@ def draw_generator_sample(
 ) -> GeneratorSample:
     """The sample of a given step; depends on the seed and the index alone."""
     rng = stream(seed, index)
-    weights = np.array([s.weight for s in scans])
-    scan = scans[int(rng.choice(len(scans), p=weights / weights.sum()))]
-    patch = patches[int(rng.integers(len(patches)))]
+    scan, patch = _scan_and_patch(scans, patches, rng)
     zoom = float(np.exp(rng.uniform(-ZOOM, ZOOM)))
     centre = np.array(_centre(scan, rng))
     grid = sampling_grid(patch, (0.0, 0.0, 0.0), WARP, rng) * zoom
@@ -143,6 +142,33 @@ def draw_generator_sample(
         thickness_mm = float(rng.uniform(1.2, 2.5)) * voxel_mm
         image = thick_slices(image, thickness_mm / voxel_mm)
     return _sample(image, labels, rng, scan.look, (thickness_mm, voxel_mm))
+
+
+def plain_sample(
+    scans: Sequence[Scan],
+    patches: tuple[tuple[int, int, int], ...],
+    spacing_mm: float,
+    seed: int,
+    index: int,
+) -> GeneratorSample:
+    """Like `draw_generator_sample`, of a scan as it is: not turned, zoomed or made thicker."""
+    rng = stream(seed, index)
+    scan, patch = _scan_and_patch(scans, patches, rng)
+    rows = []
+    for middle, side, size in zip(_centre(scan, rng), patch, scan.image.shape, strict=True):
+        length = min(side, size + -size % FACTOR)
+        first = int(np.clip(round(middle - length / 2), 0, max(0, size - length)))
+        rows.append(torch.arange(first, first + length).clamp_max(size - 1))
+    box = tuple(torch.meshgrid(*rows, indexing="ij"))
+    return _sample(scan.image[box], scan.labels[box], rng, scan.look, (spacing_mm, spacing_mm))
+
+
+def _scan_and_patch(
+    scans: Sequence[Scan], patches: tuple[tuple[int, int, int], ...], rng: np.random.Generator
+) -> tuple[Scan, tuple[int, int, int]]:
+    weights = np.array([s.weight for s in scans])
+    scan = scans[int(rng.choice(len(scans), p=weights / weights.sum()))]
+    return scan, patches[int(rng.integers(len(patches)))]
 
 
 def thick_slices(image: torch.Tensor, factor: float) -> torch.Tensor:
@@ -166,7 +192,7 @@ def _sample(
     thickness_mm, voxel_mm = sizes_mm
     return GeneratorSample(
         remainder=remainder(image, means),
-        condition=condition(one_hot(index, 4), means, thickness_mm, voxel_mm),
+        condition=condition(one_hot(index, FACTOR), means, thickness_mm, voxel_mm),
         index=index,
         look=look,
     )

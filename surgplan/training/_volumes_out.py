@@ -41,6 +41,7 @@ from surgplan.synthesis import (
     VolumeSettings,
     around_liver,
     body_of,
+    check_plausible,
     check_volume,
     phantom_body,
     synthesise,
@@ -76,9 +77,10 @@ class DatasetSettings:
     workers
         Processes.
     gate
-        What each scan must reach; None takes every scan.
+        What each scan must reach when the shipped network segments it; None asks for plausible
+        brightness and field of view alone.
     attempts
-        How often a scan that the gate refuses is made anew before it is given up.
+        How often a scan that is refused is made anew before it is given up.
     """
 
     count: int
@@ -168,9 +170,14 @@ def generate_volumes(
 def stream_volumes(
     settings: DatasetSettings, *, start: int = 0
 ) -> Iterator[tuple[int, SyntheticVolume]]:
-    """The same scans one after the other in memory, for training; nothing is written."""
+    """The same scans one after the other in memory, for training; nothing is written.
+
+    A scan that is given up is left out.
+    """
     for number in range(start, settings.count):
-        yield number, _make(settings, number)
+        made, _ = _accepted(settings, number)
+        if made is not None:
+            yield number, made
 
 
 def _claim(settings: DatasetSettings, folder: Path) -> None:
@@ -249,13 +256,13 @@ def _write(settings: DatasetSettings, folder: Path, number: int) -> int:
 def _accepted(
     settings: DatasetSettings, number: int
 ) -> tuple[SyntheticVolume | None, list[list[str]]]:
-    """The first attempt that the gate lets pass, and why those before it were refused."""
+    """The first attempt that is let pass, and why those before it were refused."""
     refusals: list[list[str]] = []
     for attempt in range(settings.attempts):
         made = _make(settings, number, attempt)
-        if settings.gate is None:
-            return made, refusals
-        report = check_volume(made.image, made.label_map, settings.gate)
+        report = check_plausible(made.image, made.label_map)
+        if report.passed and settings.gate is not None:
+            report = check_volume(made.image, made.label_map, settings.gate)
         if report.passed:
             made.facts["gate"] = report.figures
             return made, refusals

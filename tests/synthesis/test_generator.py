@@ -48,7 +48,7 @@ def tiny_generator(settings: GeneratorSettings = TINY) -> Generator:
         flow=build_flow(settings).eval(),
         scale=1.0,
         noise=torch.full((len(LOOKS), len(CLASSES)), 6.0),
-        noise_blur=0.4,
+        noise_blur=(0.4,) * len(LOOKS),
         spacing_mm=3.0,
         sha256=("", ""),
     )
@@ -198,7 +198,7 @@ def write_bundle(folder: Path, **changes: object) -> Path:
         "spacing_mm": 3.0,
         "scale": 1.0,
         "noise": generator.noise.tolist(),
-        "noise_blur": 0.4,
+        "noise_blur": [0.4] * len(LOOKS),
         **changes,
     }
     (folder / "configs/metadata.json").write_text(

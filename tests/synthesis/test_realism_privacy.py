@@ -14,7 +14,9 @@ from surgplan.synthesis import (
     feature_distance,
     histogram_distance,
     membership_auc,
+    network_features,
     noise_power,
+    texture_features,
 )
 from surgplan.volume import Geometry
 
@@ -93,3 +95,45 @@ def test_histograms_differ_by_shape_not_by_place() -> None:
     assert histogram_distance(rng.normal(100, 20, 20_000), real) == pytest.approx(
         10 * np.sqrt(2 / np.pi), rel=0.05
     )
+
+
+def test_texture_tells_grain_and_its_size_not_place() -> None:
+    def patches(sigma: float, spread: float, seed: int) -> list[np.ndarray]:
+        rng = np.random.default_rng(seed)
+        found = []
+        for _ in range(12):
+            noise = ndimage.gaussian_filter(rng.normal(size=(20,) * 3), sigma)
+            found.append(60 + spread * noise / noise.std())
+        return found
+
+    real = texture_features(patches(1.0, 20, 0))
+    same, finer, stronger = (
+        feature_distance(texture_features(patches(sigma, spread, 1)), real)
+        for sigma, spread in ((1.0, 20), (0.5, 20), (1.0, 35))
+    )
+    assert same < 0.5 * min(finer, stronger)
+    turned = texture_features([np.flip(p, 0).transpose(2, 1, 0) for p in patches(1.0, 20, 0)])
+    np.testing.assert_allclose(turned, real, atol=1e-9)
+    with pytest.raises(UsageError, match="texture"):
+        texture_features([np.full((8, 8, 8), -900.0)])
+
+
+def test_co_occurrence_of_a_chequerboard() -> None:
+    board = np.where(np.indices((8, 8, 8)).sum(axis=0) % 2, 112.0, 37.0)  # three levels apart
+    contrast, _, correlation, energy, _, entropy = texture_features([board])[0][9:15]
+    assert contrast == pytest.approx(9)
+    assert correlation == pytest.approx(-1)
+    assert energy == pytest.approx(0.5)
+    assert entropy == pytest.approx(1)
+    assert texture_features([board])[0][15] == pytest.approx(0)  # two voxels apart all are alike
+
+
+def test_network_features_come_by_level_and_see_noise() -> None:
+    rng = np.random.default_rng(0)
+    fine = [100 + rng.normal(0, 30, (32, 32, 32)) for _ in range(2)]
+    coarse = [ndimage.gaussian_filter(patch, 1.5) for patch in fine]
+    levels = network_features([*fine, *coarse])
+    assert len(levels) >= 4
+    assert all(len(level) == 4 and level.shape[1] % 2 == 0 for level in levels)
+    same = np.linalg.norm(levels[0][0] - levels[0][1])
+    assert np.linalg.norm(levels[0][0] - levels[0][2]) > 3 * same

@@ -14,6 +14,7 @@ from surgplan.synthesis import (
     VolumeSettings,
     around_liver,
     body_of,
+    check_plausible,
     check_volume,
     synthesise,
 )
@@ -211,3 +212,29 @@ def test_the_gate_refuses_what_its_labels_do_not_say(
     assert any("usual" in r for r in judged(monkeypatch, labels, bright, labels))
     cut = labels.with_array(np.roll(labels.array, -25, axis=2))
     assert any("cut" in r for r in judged(monkeypatch, cut, image, cut))
+
+
+def test_a_tumour_that_nobody_can_see_is_not_asked_for(
+    body: Body, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wish = LesionWish(kind="metastasis", diameter_mm=40)
+    settings = VolumeSettings(look="portal", spacing_mm=4.0, lesions=(wish,), exact_shape=True)
+    made = synthesise(settings, seed=0, body=body)
+    labels = made.label_map
+    tumour, liver = labels.mask(LIVER_TUMOUR), labels.mask(LIVER)
+    without = labels.with_array(np.where(tumour, LIVER.label, labels.array).astype(np.uint8))
+    assert any("tumour" in r for r in judged(monkeypatch, without, made.image, labels))
+    faint = made.image.array.copy()
+    faint[tumour] = np.random.default_rng(0).choice(faint[liver], tumour.sum())
+    assert judged(monkeypatch, without, made.image.with_array(faint), labels) == ()
+    figures = check_volume(made.image.with_array(faint), labels, GateSettings()).figures
+    assert figures["faint_ml"] == pytest.approx(labels.volume_ml(LIVER_TUMOUR), rel=0.01)
+
+
+@pytest.mark.parametrize("look", ["native", "arterial", "portal", "delayed"])
+def test_drawn_scans_are_plausible(body: Body, look: str) -> None:
+    for number in range(3):
+        made = synthesise(
+            VolumeSettings(look=look, spacing_mm=4.0, lesions=0), seed=1, number=number, body=body
+        )
+        assert check_plausible(made.image, made.label_map).reasons == ()

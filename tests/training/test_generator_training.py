@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from surgplan.errors import InputRefusedError, UsageError
 from surgplan.io import write_label_map, write_volume
-from surgplan.synthesis import CLASSES, LOOKS, VolumeSettings, body_of, load_generator, synthesise
+from surgplan.synthesis import (
+    CLASSES,
+    LOOKS,
+    REMAINDER_HU,
+    VolumeSettings,
+    body_of,
+    load_generator,
+    synthesise,
+)
 from surgplan.training import _generator_loop as loop
 from surgplan.training import read_generator_settings, train_synthesis
 from surgplan.training._checkpoint import RunState
 from surgplan.training._generator_loop import autoencoder_stage, train_stage
-from surgplan.training._generator_samples import draw_generator_sample, load_scans
+from surgplan.training._generator_lost import measure_lost
+from surgplan.training._generator_samples import draw_generator_sample, load_scans, plain_sample
 from surgplan.volume import ANATOMY, LIVER, SPLEEN, Geometry, LabelMap, Volume
 
 CONFIG = """
@@ -90,6 +101,47 @@ def test_a_sample_holds_what_means_leave_over(data: Path) -> None:
     liver = sample.remainder[sample.index == place]
     assert abs(float(liver.median())) < 0.2
     assert float(liver.std()) == pytest.approx(25 / 60, rel=0.4)  # the noise that was put in
+
+
+class CarriesNothing(torch.nn.Module):
+    """An autoencoder that loses all of a remainder."""
+
+    def encode(self, blocks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.zeros_like(blocks), torch.ones_like(blocks)
+
+    def decode(self, latent: torch.Tensor) -> torch.Tensor:
+        return torch.zeros_like(latent)
+
+
+@pytest.mark.parametrize("blur", [0.0, 0.7])
+def test_lost_noise_is_not_lost_edges(data: Path, blur: float) -> None:
+    settings = read_generator_settings(config(data, 2))
+    (scan,) = load_scans(settings.sources[0], data, 6.0)
+    noise = ndimage.gaussian_filter(np.random.default_rng(1).normal(size=scan.image.shape), blur)
+    spread = torch.tensor([5.0, 20.0])[(scan.labels == SPLEEN.label).long()]
+    clean = torch.where(scan.labels == LIVER.label, 110.0, 160.0)
+    clean[scan.labels == 0] = -80.0
+    clean = torch.from_numpy(ndimage.gaussian_filter(clean.numpy(), 0.6))  # edges, up to 190 HU
+    noisy = clean + spread * torch.from_numpy(noise / noise.std()).float()
+    lost = measure_lost(CarriesNothing(), settings, [replace(scan, image=noisy)])
+    own = lost.noise[LOOKS.index("portal")]
+    assert float(own[CLASSES.index(LIVER.label)]) == pytest.approx(5, rel=0.25)
+    assert float(own[CLASSES.index(SPLEEN.label)]) == pytest.approx(20, rel=0.25)
+    assert lost.blur[LOOKS.index("portal")] == pytest.approx(blur, abs=0.15 if blur else 0.3)
+    assert torch.equal(own, lost.noise[LOOKS.index("MR")])  # a look without scans has that of all
+
+
+def test_a_plain_sample_is_the_scan_itself(data: Path) -> None:
+    settings = read_generator_settings(config(data, 2))
+    (scan,) = load_scans(settings.sources[0], data, 6.0)
+    flat = replace(scan, labels=torch.zeros_like(scan.labels), image=scan.image.clamp(-200, -40))
+    sample = plain_sample([flat], ((32, 16, 16),), 6.0, 2, 1)
+    assert sample.remainder.shape == (24, 16, 16)  # the scan has 24 slices
+    found = sample.remainder * REMAINDER_HU
+    found = found - found.mean()
+    windows = flat.image.unfold(1, 16, 1).unfold(2, 16, 1).permute(1, 2, 0, 3, 4)
+    away = windows - windows.mean(dim=(2, 3, 4), keepdim=True) - found
+    assert float(away.abs().amax(dim=(2, 3, 4)).min()) < 1e-3
 
 
 def test_the_autoencoder_learns(data: Path) -> None:

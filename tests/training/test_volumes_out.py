@@ -11,10 +11,10 @@ import pytest
 
 from surgplan.errors import InputRefusedError, NothingToDoError, UsageError
 from surgplan.io import read_label_map, read_volume, sha256_of, write_label_map
-from surgplan.synthesis import GateSettings, LesionWish, VolumeSettings
+from surgplan.synthesis import GateReport, GateSettings, LesionWish, VolumeSettings
 from surgplan.training import DatasetSettings, find_label_maps, generate_volumes, stream_volumes
 from surgplan.training import _volumes_out as out
-from surgplan.volume import ANATOMY, LIVER, SPLEEN, Geometry, LabelMap
+from surgplan.volume import ANATOMY, LIVER, SPLEEN, Geometry, LabelMap, Volume
 
 VOLUMES = VolumeSettings(
     look="portal", spacing_mm=6.0, lesions=(LesionWish(kind="metastasis", diameter_mm=30),)
@@ -109,6 +109,33 @@ def test_the_gate_counts_what_it_refuses(
     assert manifest["refused_scans"] == 1
     assert [r["folder"] for r in manifest["scans"]] == ["sub-synth0000"]
     assert manifest["scans"][0]["refusals"] == [["too dark"]]
+
+
+def test_implausible_scans_are_refused_without_being_asked_to(
+    labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = out.check_plausible
+    verdicts = iter([False, True, True])
+
+    def judge(image: Volume, label_map: LabelMap) -> GateReport:
+        return real(image, label_map) if next(verdicts) else GateReport(reasons=("x",), figures={})
+
+    monkeypatch.setattr(out, "check_plausible", judge)
+    manifest = generate_volumes(dataset(labels), tmp_path / "set")
+    assert manifest["refused_attempts"] == 1
+    assert len(manifest["scans"]) == 2
+
+
+def test_streaming_leaves_out_what_is_given_up(
+    labels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdicts = iter(["no", "no", "no", ""])
+    monkeypatch.setattr(
+        out,
+        "check_plausible",
+        lambda *_: GateReport(reasons=tuple(filter(None, [next(verdicts)])), figures={}),
+    )
+    assert [number for number, _ in stream_volumes(dataset(labels))] == [1]
 
 
 def test_label_maps_are_found(labels: Path, tmp_path: Path) -> None:
