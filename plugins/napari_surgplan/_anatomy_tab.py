@@ -15,6 +15,7 @@ from napari_surgplan._rows import Row, rows_of
 from napari_surgplan._session import Session
 from napari_surgplan._state import State
 from napari_surgplan._structure_list import StructureList
+from napari_surgplan._turns import Turns
 from napari_surgplan._work import start
 from surgplan.errors import MissingExtraError
 
@@ -29,6 +30,7 @@ class AnatomyTab(QWidget):
     def __init__(self, session: Session, viewer: Any) -> None:
         super().__init__()
         self.session = session
+        self._turns = Turns(viewer)
         self.hint = QLabel()
         self.hint.setWordWrap(True)
         self.find = QPushButton("Find structures")
@@ -91,7 +93,10 @@ class AnatomyTab(QWidget):
         self.unsure.setVisible(state.confidence is not None)
         if not has_labels:
             self.list.show_rows(())
-            return
+        else:
+            self._turns.add_last(partial(self._measure, state))
+
+    def _measure(self, state: State) -> None:
         start(
             self.session,
             lambda progress: rows_of(state, progress=progress),

@@ -25,6 +25,7 @@ EDGES = {
     "right": "middle_right",
 }
 LETTER_COLOUR = "#f2c14e"
+BLANK = " "
 NAME_COLOUR = "#c8ced6"
 
 
@@ -62,10 +63,11 @@ def dress(viewer: Any, *, notice: bool = True) -> None:
     overlays.scale_bar.position = "top_right"
     overlays.scale_bar.box = False
     for edge, position in EDGES.items():
-        letter = TextOverlay(position=position, font_size=13, color=LETTER_COLOUR)
+        letter = TextOverlay(position=position, font_size=13, color=LETTER_COLOUR, visible=True)
         overlays[f"letter_{edge}"] = letter
     overlays.text.position = "top_left"
     overlays.text.color = NAME_COLOUR
+    overlays.text.visible = True
     overlays["notice"] = TextOverlay(
         text=surgplan.NOT_A_MEDICAL_DEVICE.replace(". ", ".\n"),
         position="bottom_left",
@@ -76,25 +78,28 @@ def dress(viewer: Any, *, notice: bool = True) -> None:
 
     def follow() -> None:
         displayed = viewer.dims.displayed
-        flat = len(displayed) == 2
+        flat, empty = len(displayed) == 2, len(viewer.layers) == 0
         upwards = flat and _grows_upwards(displayed)
         camera.orientation = ("away", "up" if upwards else "down", "right")
-        letters = directions(displayed) if flat else {}
+        # An empty view has no directions yet; its letters are blank, not hidden, because napari
+        # makes what is hidden only when it comes, and that would be together with the first scan.
+        letters = directions(displayed) if flat and not empty else {}
         for edge in EDGES:
-            overlays[f"letter_{edge}"].text = letters.get(edge, "")
-            overlays[f"letter_{edge}"].visible = flat and len(viewer.layers) > 0
-        for overlay in (overlays.scale_bar, overlays.text):
-            overlay.visible = len(viewer.layers) > 0  # an empty view has no directions yet
-        overlays.text.text = NAMES[viewer.dims.order[0]] if flat else "3D"
+            overlays[f"letter_{edge}"].text = letters.get(edge, BLANK)
+        overlays.scale_bar.visible = not empty
+        overlays.text.text = BLANK if empty else NAMES[viewer.dims.order[0]] if flat else "3D"
 
     def turn() -> None:
         if viewer.dims.ndisplay == 3:
             camera.set_view_direction(view_direction=FROM_THE_FRONT, up_direction=HEAD_UP)
 
+    def begin() -> None:
+        follow()
+        turn()  # napari turns the camera anew for the first layer
+
     for changed in (viewer.dims.events.order, viewer.dims.events.ndisplay):
         changed.connect(follow)
     viewer.dims.events.ndisplay.connect(turn)
     for changed in (viewer.layers.events.inserted, viewer.layers.events.removed):
-        changed.connect(lambda: follow() if len(viewer.layers) <= 1 else None)
-    follow()
-    turn()
+        changed.connect(lambda: begin() if len(viewer.layers) <= 1 else None)
+    begin()

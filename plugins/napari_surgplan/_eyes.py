@@ -5,7 +5,6 @@ Slices show voxels, the 3D view shows surfaces; a structure that was hidden stay
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from psygnal import Signal
@@ -16,7 +15,6 @@ SCAN, STRUCTURES, UNSURE, SURFACE = "scan", "structures", "unsure", "surface"
 STROKES = "strokes"
 OUTLINE = "surgplan_outline"
 """Key in the metadata of the layer of structures: width of outlines in voxels, 0 fills them."""
-NO_OUTLINES_IN_3D = "Contours are not displayed during 3D rendering"
 SPECIMEN_TINT, PART = "specimen", "part"
 ONLY_FLAT = (SCAN, STRUCTURES, UNSURE, STROKES, SPECIMEN_TINT)
 ONLY_SOLID = (SURFACE, PART)
@@ -66,14 +64,14 @@ class Eyes:
     moved = Signal(object)
 
     def __init__(self, viewer: Any) -> None:
-        # napari slices before it tells, and would pop up a note at every turn to 3D.
-        warnings.filterwarnings("ignore", message=NO_OUTLINES_IN_3D, category=UserWarning)
         self._viewer = viewer
         self._closed: set[Any] = set()
         self._turning = False
         viewer.layers.events.inserted.connect(lambda event: self._meet(event.value))
         viewer.layers.events.removed.connect(lambda event: self._closed.discard(event.value))
-        viewer.dims.events.ndisplay.connect(self._turn)
+        # Hidden first: napari slices before it tells, and would make volumes of the slices.
+        viewer.dims.events.ndisplay.connect(self._hide, position="first")
+        viewer.dims.events.ndisplay.connect(self._turn, position="last")
         for layer in viewer.layers:
             self._meet(layer)
 
@@ -114,6 +112,13 @@ class Eyes:
             self.set_open(layer, is_open=layer.visible)
         else:
             self._apply(layer)
+
+    def _hide(self) -> None:
+        self._turning = True
+        for layer in self._viewer.layers:
+            if not fits(layer, self._viewer.dims.ndisplay):
+                layer.visible = False
+        self._turning = False
 
     def _turn(self) -> None:
         for layer in self._viewer.layers:

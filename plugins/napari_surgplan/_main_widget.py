@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from qtpy.QtCore import QEvent, QObject, QTimer
@@ -20,6 +21,7 @@ from napari_surgplan._rehearse_tab import RehearseTab
 from napari_surgplan._session import Session
 from napari_surgplan._status_bar import StatusBar
 from napari_surgplan._views import FourViews
+from napari_surgplan._warm import warm_up
 from napari_surgplan._work import tell_error
 from surgplan.errors import SurgplanError
 
@@ -51,6 +53,8 @@ class MainWidget(QWidget):
 
     def __init__(self, viewer: napari.viewer.Viewer, session: Session | None = None) -> None:
         super().__init__()
+        warm_up()
+        gc.freeze()  # until the window closes: a look at all of napari takes a third of a second
         # napari lends plugins a proxy without the window's widgets, which the views lie among.
         viewer = getattr(viewer, "__wrapped__", viewer)
         if "notice" not in viewer.canvas.overlays:
@@ -93,12 +97,16 @@ class MainWidget(QWidget):
         self.four = _button("Four views", "Axial, coronal, sagittal and 3D together", "Ctrl+Alt+4")
         self.four.setCheckable(True)
         self.four.toggled.connect(self._turn_views)
+        self.cross = _button("Cross", "Draw the cross, or leave it away", "Ctrl+Alt+X")
+        self.cross.setCheckable(True)
+        self.cross.setChecked(True)
+        self.cross.toggled.connect(self._turn_cross)
         self.panels = _button("Layers", "Show or hide napari's own panels", "Ctrl+Alt+L")
         self.panels.clicked.connect(self.turn_panels)
         preferences = _button("Preferences…", "Model, threads, colours", "Ctrl+Alt+,")
         preferences.clicked.connect(self.ask_preferences)
         row = QHBoxLayout()
-        for button in (self.four, self.panels, preferences):
+        for button in (self.four, self.cross, self.panels, preferences):
             row.addWidget(button)
         return row
 
@@ -140,6 +148,10 @@ class MainWidget(QWidget):
         else:
             self.views.close()
 
+    def _turn_cross(self, on: bool) -> None:  # noqa: FBT001 (the slot of a toggle)
+        if self.session.shown is not None:
+            self.session.shown.cross.set_shown(shown=on)
+
     def turn_panels(self) -> None:
         """Show napari's own panels, or hide them."""
         panels = (self._main.dockLayerList, self._main.dockLayerControls)
@@ -155,6 +167,7 @@ class MainWidget(QWidget):
             self.status.stop_all()
             self.views.close()
             self.session.close()
+            gc.unfreeze()
             self._main = None  # Qt keeps this dock's slots, and they would keep the window
         return bool(super().eventFilter(watched, event))
 

@@ -44,6 +44,7 @@ class Mirror:
         self._connect(viewer.layers.selection.events.active, self._select)
         self._connect(eyes.changed, self._show)
         self._connect(eyes.moved, self._move)
+        self._connect(pane.dims.events.ndisplay, self._hide, position="first")
         self._connect(pane.dims.events.ndisplay, self._show_all)
         for layer in viewer.layers:
             self._meet(layer)
@@ -61,8 +62,8 @@ class Mirror:
         for layer in list(self._copies):
             self._remove(layer)
 
-    def _connect(self, emitter: Any, slot: Callable[..., None]) -> None:
-        emitter.connect(slot)
+    def _connect(self, emitter: Any, slot: Callable[..., None], **where: str) -> None:
+        emitter.connect(slot, **where)
         self._connections.append((emitter, slot))
 
     def _meet(self, layer: Layer) -> None:
@@ -146,6 +147,11 @@ class Mirror:
             copy = self._copies[layer]
             copy.visible = self.eyes.is_open(layer) and fits(layer, self.pane.dims.ndisplay)
             set_outline(copy, layer, self.pane.dims.ndisplay)
+
+    def _hide(self) -> None:
+        for layer, copy in self._copies.items():
+            if not fits(layer, self.pane.dims.ndisplay):
+                copy.visible = False
 
     def _show_all(self) -> None:
         for layer in self._copies:

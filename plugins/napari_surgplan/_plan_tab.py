@@ -31,6 +31,7 @@ from napari_surgplan._post import Post
 from napari_surgplan._proposals import ProposalBar
 from napari_surgplan._resectogram import Resectogram
 from napari_surgplan._session import Session
+from napari_surgplan._turns import Turns
 from napari_surgplan._wishes_box import WishesBox
 from napari_surgplan._work import start
 from surgplan.planning import Resection
@@ -59,6 +60,7 @@ class PlanTab(QWidget):
         super().__init__()
         self.session = session
         self._post = Post(self)
+        self._turns = Turns(viewer)
         self.planner = Planner(session, here=self._post)
         self.layers = PlanLayers(self.planner, viewer)
         self.clicks = PlanClicks(self.planner)
@@ -150,7 +152,7 @@ class PlanTab(QWidget):
 
     def _connect(self) -> None:
         session, planner = self.session, self.planner
-        session.labels_changed.connect(self._make_ready)
+        session.labels_changed.connect(self._follow)
         session.plans_changed.connect(self._show_plans)
         planner.ready_changed.connect(self._show_ready)
         planner.numbers_changed.connect(self._show_numbers)
@@ -170,6 +172,9 @@ class PlanTab(QWidget):
         self.compare.chosen.connect(session.choose_plan)
         self._show_hint()
         self._show_plans()
+
+    def _follow(self) -> None:
+        self._turns.add_last(self._make_ready)  # beside the engine the window would be slow to fill
 
     def _make_ready(self) -> None:
         if self.session.label_map is None or self.planner.prepared is not None:

@@ -31,12 +31,15 @@ from surgplan.volume import (
     LIVER_TUMOUR,
     PORTAL_VEIN,
     VENA_CAVA,
+    LabelMap,
     Segment,
 )
 
 if TYPE_CHECKING:
     from napari_surgplan._session import Session
 
+
+Colours = dict[int | None, tuple[float, ...]]
 
 SHOWN_FIRST = (
     LIVER, LIVER_TUMOUR, LIVER_CYST, PORTAL_VEIN, HEPATIC_VEINS, VENA_CAVA, ARTERIES, BILIARY,
@@ -82,6 +85,7 @@ class Shown:
         self._looks: dict[int, Look] = {}
         self._surfaces: dict[int, tuple[Surface, Any]] = {}
         self._painted: Any = None
+        self._colours: Colours = {}
         self._turns = Turns(viewer)
         self._outline = Preferences().outline
         session.scan_changed.connect(self._show_scan)
@@ -149,7 +153,7 @@ class Shown:
         if volume is None or self.layer(SCAN) is not None:
             return
         self._add(image_layer(volume), SCAN, at=0)
-        self.viewer.reset_view()
+        self.viewer.reset_view(reset_camera_angle=False)
         self.session.focus(volume.geometry.centre_mm)
 
     def finish(self) -> None:
@@ -171,6 +175,7 @@ class Shown:
         data, settings, kind = labels_layer(label_map)
         if first:
             settings["metadata"][OUTLINE] = self._outline
+            settings["colormap"] = self._colours = self._wanted_colours(label_map)
             self._add((np.array(data), settings, kind), STRUCTURES, at=1)
         elif self._painted is not label_map:
             layer.data = np.array(data)  # its own: a brush writes into it
@@ -238,16 +243,17 @@ class Shown:
         label_map = self.session.label_map
         if label_map is None:
             return
-        layer = self.layer(STRUCTURES)
-        if layer is not None:
-            looks = {s.label: self.look(s) for s in label_map.segments}
-            layer.colormap = label_colours(
-                {n: (*k.colour, 255 if k.visible else 0) for n, k in looks.items()}
-            )
+        layer, colours = self.layer(STRUCTURES), self._wanted_colours(label_map)
+        if layer is not None and colours != self._colours:
+            layer.colormap = self._colours = colours
         for surface, layer in self._surfaces.values():
             look = self.look(surface.segment)
             layer.opacity = look.opacity
             self.eyes.set_open(layer, is_open=look.visible)
+
+    def _wanted_colours(self, label_map: LabelMap) -> Colours:
+        looks = {s.label: self.look(s) for s in label_map.segments}
+        return label_colours({n: (*k.colour, 255 if k.visible else 0) for n, k in looks.items()})
 
     def _add(self, content: tuple[Any, dict[str, Any], str], role: str, at: int = -1) -> Any:
         data, settings, kind = content

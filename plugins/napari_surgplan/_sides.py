@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import map_coordinates
 from scipy.spatial import cKDTree
 
 from napari_surgplan._layers import upright
@@ -16,6 +17,7 @@ from surgplan.volume import LIVER, Geometry, LabelMap, box_of, crop
 
 REMNANT, SPECIMEN = 1, 2
 _STEP_MM = 2.0
+_COARSE_MM = 5.0
 
 Points = npt.NDArray[np.float64]
 
@@ -62,17 +64,21 @@ def resected_points(
 ) -> npt.NDArray[np.bool_]:
     """Which of ``(n, 3)`` LPS points are resected, quickly enough for the eye.
 
-    By the resection itself, but for curved cuts by the nearest piece of the sheet.
+    By the resection itself, but for curved cuts by the nearest piece of the sheet, looked up on a
+    coarse grid and interpolated.
     """
     if sheet.is_empty or not any(isinstance(p, BezierResection) for p in _parts(resection)):
         distance = np.zeros(len(points_mm))
         resection.lower(points_mm, distance)
         resected: npt.NDArray[np.bool_] = distance < 0
         return resected
-    normals = _normals(sheet)
-    _, nearest = cKDTree(sheet.points_mm).query(points_mm)
-    off = points_mm - sheet.points_mm[nearest]
-    behind: npt.NDArray[np.bool_] = (off * normals[nearest]).sum(axis=1) < 0
+    low = points_mm.min(axis=0)
+    counts = np.ceil((points_mm.max(axis=0) - low) / _COARSE_MM).astype(int) + 1
+    coarse = low + _COARSE_MM * np.indices(tuple(counts)).reshape(3, -1).T
+    _, nearest = cKDTree(sheet.points_mm).query(coarse)
+    ahead = ((coarse - sheet.points_mm[nearest]) * _normals(sheet)[nearest]).sum(axis=1)
+    index = ((points_mm - low) / _COARSE_MM).T
+    behind: npt.NDArray[np.bool_] = map_coordinates(ahead.reshape(counts), index, order=1) < 0
     return behind
 
 
@@ -85,13 +91,14 @@ def _parts(resection: Resection) -> Iterator[Resection]:
 
 
 def _normals(sheet: CutSheet) -> Points:
-    """``(n, 3)`` at the points of a sheet, towards the remnant; any length."""
+    """Unit normals ``(n, 3)`` at the points of a sheet, towards the remnant."""
     a, b, c = (sheet.points_mm[sheet.triangles[:, k]] for k in range(3))
     each = np.cross(b - a, c - a)
     normals = np.zeros_like(sheet.points_mm)
     for corner in range(3):
         np.add.at(normals, sheet.triangles[:, corner], each)
-    return normals
+    unit: Points = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
+    return unit
 
 
 def _every_few(label_map: LabelMap) -> LabelMap:

@@ -8,6 +8,9 @@ from typing import Any
 
 BREATH_MS = 5
 """Between two pieces, for mouse, keys and painting; with 0 Qt would do all pieces in one go."""
+_waiting: deque[tuple[Turns, Callable[[], None]]] = deque()
+_later: deque[tuple[Turns, Callable[[], None]]] = deque()
+"""Of all views together, or each would take its turn at the same time."""
 
 
 class Turns:
@@ -21,39 +24,53 @@ class Turns:
 
     def __init__(self, viewer: Any) -> None:
         self._at_once = not hasattr(viewer, "window")
-        self._pieces: deque[Callable[[], None]] = deque()
 
     def add(self, piece: Callable[[], None]) -> None:
         """Do this when what waits is done; it must look whether it is still wanted."""
         if self._at_once:
             piece()
             return
-        self._pieces.append(piece)
-        if len(self._pieces) == 1:
-            self._wait()
+        _waiting.append((self, piece))
+        if len(_waiting) == 1:
+            _wait()
+
+    def add_last(self, piece: Callable[[], None]) -> None:
+        """Do this when nothing else waits, in any view: what starts work on another thread."""
+        if self._at_once or not _waiting:
+            piece()
+        else:
+            _later.append((self, piece))
 
     def finish(self) -> None:
-        """Do what waits now."""
-        while self._pieces:
-            self._pieces.popleft()()
+        """Do what waits here now."""
+        mine = [piece for turns, piece in _waiting if turns is self]
+        self.clear()
+        for piece in mine:
+            piece()
 
     def clear(self) -> None:
-        """Forget what waits."""
-        self._pieces.clear()
+        """Forget what waits here."""
+        others = [entry for entry in _waiting if entry[0] is not self]
+        _waiting.clear()
+        _waiting.extend(others)
 
-    def _wait(self) -> None:
-        from qtpy.QtCore import QTimer
 
-        QTimer.singleShot(BREATH_MS, self._go)
+def _wait() -> None:
+    from qtpy.QtCore import QTimer
 
-    def _go(self) -> None:
-        if not self._pieces:
-            return
-        piece = self._pieces[0]
-        try:
-            piece()
-        finally:
-            if self._pieces and self._pieces[0] is piece:
-                self._pieces.popleft()
-            if self._pieces:
-                self._wait()
+    QTimer.singleShot(BREATH_MS, _go)
+
+
+def _go() -> None:
+    if not _waiting:
+        return
+    entry = _waiting[0]
+    try:
+        entry[1]()
+    finally:
+        if _waiting and _waiting[0] is entry:
+            _waiting.popleft()
+        if not _waiting and _later:
+            _waiting.append(_later.popleft())
+        if _waiting:
+            _wait()

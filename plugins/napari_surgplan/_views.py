@@ -27,6 +27,9 @@ class Pane(QtViewer):
         super().__init__(model)
         self._main = main
 
+    def _bind_shortcuts(self) -> None:
+        """The main view has done it, for all views; doing it again takes a quarter of a second."""
+
     def _qt_open(self, *args: Any, **settings: Any) -> None:
         self._main._qt_open(*args, **settings)
 
@@ -65,14 +68,15 @@ class FourViews:
         rows = self._lay_out(main)
         for order, row in zip((AXIAL, CORONAL, SAGITTAL), (0, 1, 1), strict=True):
             self._turns.add(partial(self._add_pane, order, rows[row]))
+            self._turns.add(lambda: dress(self.models[-1], notice=False))
         self._turns.add(self._begin)
 
     def _add_pane(self, order: tuple[int, int, int], row: QSplitter) -> None:
         main, shown = self.viewer.window._qt_viewer, self.session.shown
         if shown is None:
             return
-        model = ViewerModel(order=order)
-        dress(model, notice=False)
+        # Turned before it has layers, or napari would cut them twice, and make volumes of slices.
+        model = ViewerModel(order=order, ndisplay=self._turned(order))
         pane = Pane(model, main)
         row.addWidget(pane)
         row.setSizes([1000, 1000])
@@ -121,9 +125,13 @@ class FourViews:
         if focus is not None:
             self.session.focus_changed.emit(focus)
 
+    def _turned(self, order: tuple[int, int, int]) -> int:
+        """One of the main view and the axial one shows slices, the other 3D."""
+        return 3 if order is AXIAL and self.viewer.dims.ndisplay == 2 else 2
+
     def _swap(self) -> None:
         if self.models:
-            self.models[0].dims.ndisplay = 2 if self.viewer.dims.ndisplay == 3 else 3
+            self.models[0].dims.ndisplay = self._turned(AXIAL)
             self.models[0].reset_view(reset_camera_angle=False)
 
     def _lay_out(self, main: Any) -> tuple[QSplitter, QSplitter]:

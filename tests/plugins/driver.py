@@ -91,6 +91,15 @@ class Driver:
         place = self.pane().canvas.view.scene.transform.map(np.append(to_world(point_mm)[::-1], 1))
         return QPoint(round(place[0] / place[3]), round(place[1] / place[3]))
 
+    def canvases(self) -> list[Any]:
+        """What each view shows now, the main one first, ``(h, w, 4)`` each."""
+        self.qtbot.wait(50)
+        canvases = [
+            self.viewer.window._qt_viewer.canvas,
+            *(p.canvas for p in self.dock.views.panes),
+        ]
+        return [canvas._scene_canvas.render() for canvas in canvases]
+
     def click_at(self, point_mm: Any) -> None:
         """Click on a point of the patient in the 3D view."""
         self.done.append("click")

@@ -9,6 +9,7 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_surgplan._cross import cross_of, hit_of
+from napari_surgplan._dress import FROM_THE_FRONT, dress
 from napari_surgplan._eyes import SCAN, STRUCTURES, SURFACE, role_of
 from napari_surgplan._mirror import Mirror
 from napari_surgplan._session import Session
@@ -173,3 +174,11 @@ def test_a_click_in_3d_goes_through_the_translucent_liver_to_the_tumour(session,
     front = hit_of(session.viewer.layers, start, along)
     assert front[1] < -40  # now the liver in front of it
     assert hit_of(session.viewer.layers, np.array([500.0, 0, 0]), along) is None
+
+
+def test_a_view_that_is_solid_from_the_start_looks_from_the_front(session) -> None:
+    pane = ViewerModel(ndisplay=3)
+    dress(pane)
+    mirror = Mirror(session.viewer, session.shown.eyes, pane)
+    np.testing.assert_allclose(pane.scene.camera.view_direction, FROM_THE_FRONT, atol=1e-6)
+    mirror.close()

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.gui, pytest.mark.slow, needs_screen]
 MARGIN_MM = 5.0
 VESSEL_MM = (-62.0, 0.0, 10.0)
 """On the portal vein, on the tumour's side of it."""
-PATH_MM = ((-5.0, -10.0, 52.0), (-5.0, -10.0, -52.0))
+PATH_MM = ((-5.0, -10.0, 46.0), (-5.0, -10.0, -46.0))
 """On the front of the liver, the tumour on one side."""
 
 
@@ -69,6 +69,8 @@ def test_a_cut_is_dragged_shown_flat_undone_and_rehearsed(ready, tmp_path) -> No
     driver.click(tab.buttons["plane"])
     driver.until(lambda: session.current_plan is not None)
     first = session.current_plan
+    _cross_and_cut_are_drawn_in_every_view(driver, tab)
+    tab.pages.setCurrentWidget(tab.map)  # drawn only where it is looked at
     driver.until(lambda: tab.map.picture is not None)
     _dragging_a_handle_moves_cut_and_numbers(driver, tab)
     drawn = tab.map.picture
@@ -77,6 +79,25 @@ def test_a_cut_is_dragged_shown_flat_undone_and_rehearsed(ready, tmp_path) -> No
     _a_click_on_the_map_looks_there(driver, tab, drawn)
     _the_margin_wanted_turns_the_verdict(driver, tab)
     _the_cut_is_rehearsed(driver, tmp_path)
+
+
+def _cross_and_cut_are_drawn_in_every_view(driver, tab) -> None:
+    driver.session.focus(first_handle := tab.layers.handles[0].point_mm)
+    with_both = driver.canvases()
+    driver.click(driver.dock.cross)
+    without_cross = driver.canvases()
+    tab.layers.show(shown=False)
+    without_handles = driver.canvases()
+    for before, after in zip(with_both, without_cross, strict=True):
+        changed = (before != after).any(axis=-1)
+        assert changed.sum() > 100
+        assert changed.mean() < 0.05
+    at = driver.pixel(first_handle)
+    shown, gone = (shots[1][at.y(), at.x(), :3] for shots in (without_cross, without_handles))
+    assert (shown > 240).all()  # the face of a handle is white
+    assert not (gone > 240).all()
+    tab.layers.show(shown=True)
+    driver.click(driver.dock.cross)
 
 
 def _dragging_a_handle_moves_cut_and_numbers(driver, tab) -> None:
