@@ -13,7 +13,7 @@ from surgplan.planning._boundary import Points
 from surgplan.planning._skeleton import Skeleton
 
 _SPUR_STEPS = 1.5
-"""A twig must leave its parent's wall by its own radius, and by at least so many voxels."""
+"""A twig must leave its parent's wall by its own width, and by its radius and so many voxels."""
 
 _KNOT_STEPS = 1.5
 """A shorter piece between two bifurcations is one bifurcation, drawn out by the voxels."""
@@ -90,7 +90,8 @@ def within(rooted: Rooted, inside: npt.NDArray[np.bool_]) -> Rooted:
 def pruned(rooted: Rooted) -> tuple[Rooted, int]:
     """Without the twigs that hardly leave their parent's wall, and how many those were.
 
-    The shortest twig of each bifurcation goes first; what is left may then be a twig no more.
+    The shortest twig of each bifurcation goes first; what is left may then be a twig no more. One
+    that ends where a loop was opened carries another one on, and stays.
     """
     parent = rooted.parent.copy()
     count = 0
@@ -109,14 +110,16 @@ def _spurs(rooted: Rooted) -> list[list[int]]:
     fork = kids >= 2
     worst: dict[int, tuple[float, list[int]]] = {}
     radius, step = rooted.skeleton.radius_mm, rooted.skeleton.step_mm
-    for leaf in np.flatnonzero((kids == 0) & (rooted.parent >= 0)):
+    ends = (kids == 0) & (rooted.parent >= 0)
+    ends[rooted.skeleton.opened] = False
+    for leaf in np.flatnonzero(ends):
         path = rooted.path_up(int(leaf), fork)
         joint = path[-1]
         if not fork[joint]:
             continue
         own = np.median(radius[path[: max(1, len(path) // 2)]])
         beyond = _length_mm(rooted.skeleton.points_mm[path]) - radius[joint]
-        excess = float(beyond - max(own, _SPUR_STEPS * step))
+        excess = float(beyond - own - max(own, _SPUR_STEPS * step))
         if excess < 0 and excess < worst.get(joint, (0.0, []))[0]:
             worst[joint] = (excess, path[:-1])
     return [path for _, path in worst.values()]

@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 from surgplan.planning._boundary import Points
 from surgplan.planning._skeleton_gaps import Tips, bridges
 from surgplan.planning._thinning import thinned
+from surgplan.planning._tips import followed
 from surgplan.volume import Geometry, box_of, distance_outside_mm
 
 Mask = npt.NDArray[np.bool_]
@@ -45,6 +46,8 @@ class Skeleton:
         Edge of the voxels that were thinned.
     gaps_bridged, loops_cut
         What was mended.
+    opened
+        ``(k,)`` places on either side of where a loop was opened.
     """
 
     points_mm: Points
@@ -53,6 +56,7 @@ class Skeleton:
     step_mm: float
     gaps_bridged: int
     loops_cut: int
+    opened: npt.NDArray[np.int64]
 
     def graph(self, weights: npt.NDArray[np.float64] | None = None) -> sparse.csr_matrix:
         """Symmetric ``(n, n)`` matrix of edge lengths in mm, or of other weights."""
@@ -89,13 +93,16 @@ def skeleton_of(mask: Mask, geometry: Geometry, *, gap_mm: float) -> Skeleton:
     )
     coarsest = max(geometry.spacing_mm)
     joints = bridges(tips, gap_mm=gap_mm, blind_mm=coarsest)
+    opened = _opened(pairs, forest, points)
+    index, radius, edges = followed(index, radius, np.concatenate([forest, joints]), cubes, step)
     return Skeleton(
-        points_mm=points,
+        points_mm=grid.to_lps(index),
         radius_mm=radius,
-        edges=np.concatenate([forest, joints]),
+        edges=edges,
         step_mm=step,
         gaps_bridged=len(joints),
-        loops_cut=_loops(pairs, forest, points),
+        loops_cut=_bunches(points[opened].mean(axis=1)),
+        opened=np.unique(opened),
     )
 
 
@@ -208,19 +215,15 @@ def _body(mask: Mask, geometry: Geometry, points: Points) -> npt.NDArray[np.int6
     return number
 
 
-def _loops(pairs: npt.NDArray[np.int64], forest: npt.NDArray[np.int64], points: Points) -> int:
-    """Loops among the edges that the forest left out.
-
-    Edges whose way round through the forest is long are gathered by where they are: one opened
-    loop leaves a bunch of them.
-    """
+def _opened(
+    pairs: npt.NDArray[np.int64], forest: npt.NDArray[np.int64], points: Points
+) -> npt.NDArray[np.int64]:
+    """Edges ``(k, 2)`` that the forest left out although the way round through it is long."""
     count = len(points)
     ends = points[forest]
     lengths = np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1)
     graph = _symmetric(forest, lengths, count)
     left = _left_out(pairs, forest, count)
-    if len(left) == 0:
-        return 0
     starts, back = np.unique(left[:, 0], return_inverse=True)
     round_mm = np.empty(len(left))
     for first in range(0, len(starts), 64):
@@ -228,10 +231,14 @@ def _loops(pairs: npt.NDArray[np.int64], forest: npt.NDArray[np.int64], points: 
         away = csgraph.dijkstra(graph, indices=some, limit=_LOOP_MM)
         mine = (back >= first) & (back < first + len(some))
         round_mm[mine] = away[back[mine] - first, left[mine, 1]]
-    opened = left[~np.isfinite(round_mm)]
-    if len(opened) == 0:
+    opened: npt.NDArray[np.int64] = left[~np.isfinite(round_mm)]
+    return opened
+
+
+def _bunches(middles: Points) -> int:
+    """How many loops were opened: each leaves a bunch of edges, told apart by where they are."""
+    if not len(middles):
         return 0
-    middles = points[opened].mean(axis=1)
     near = cKDTree(middles).query_pairs(_LOOP_MM / 2, output_type="ndarray")
     joined = _symmetric(near.astype(np.int64), np.ones(len(near)), len(middles))
     return int(csgraph.connected_components(joined)[0])

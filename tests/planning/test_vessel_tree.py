@@ -270,6 +270,9 @@ def test_a_loop_is_opened_at_its_thinnest_place():
     tree = vessel_tree(label_map, "portal")
     assert tree.repairs.loops_cut == 1
     assert_is_tree(tree)
+    line = [np.linspace(a, b, 20) for a, b in pairwise(np.array(thin[0], float))]
+    away = nearest_to(tree, np.concatenate(line))[0]
+    assert away[3:-3].max() <= 1.6  # within the tube: no piece of it is lost
     assert_is_found(tree, PORTAL, off_mm=1.2, radius_mm=0.4)
     (root,) = tree.roots
     for number in (1, 2):  # both halves still hang on the trunk's end
@@ -297,7 +300,7 @@ def test_thick_slices_leave_one_tree_with_even_lines():
     assert_is_tree(tree)
     assert len(tree.roots) == 1
     assert_is_found(tree, PORTAL, off_mm=3.0, radius_mm=0.8)
-    straight = PORTAL.branches[0].length_mm
+    straight = PORTAL.branches[0].length_mm + PORTAL.branches[0].radius_mm  # to the wall's end
     trunk = tree.branches[tree.roots[0]]
     assert trunk.length_mm <= 1.1 * straight
 
