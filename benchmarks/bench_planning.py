@@ -6,7 +6,8 @@ for each voxel of the liver, one voxel after another; and for each move of a con
 that is rasterised into voxels, parts counted after a connected-component search, and margins looked
 up in the tumours' map.
 
-Run with ``python benchmarks/bench_planning.py [--slices 400]``; processor time, one thread.
+Run with ``python benchmarks/bench_planning.py [--slices 400] [--json docs/planning.json]``;
+processor time, one thread.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ import SimpleITK as sitk
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from surgplan.io import write_json
 from surgplan.planning import (
     BezierResection,
     PlaneResection,
@@ -174,8 +177,12 @@ def timed(words: str, call: Callable[[], Any]) -> tuple[Any, float]:
     return result, seconds
 
 
+ROWS: dict[str, float] = {}
+
+
 def say(words: str, seconds: float) -> None:
-    """A row of the table."""
+    """A row of the table, kept for the record."""
+    ROWS.setdefault(words, round(float(seconds), 3))
     print(f"{words:<66}{seconds:9.3f} s", flush=True)
 
 
@@ -203,14 +210,17 @@ def main() -> None:
     """Time both ways and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--slices", type=int, default=400)
-    label_map = body(parser.parse_args().slices)
+    parser.add_argument("--json", type=Path, default=None)
+    options = parser.parse_args()
+    label_map = body(options.slices)
     print(f"{label_map.geometry.shape} voxels; processor time, one thread")
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     prepared, outlined = timed("surgplan: prepare", lambda: prepare(label_map, trees=trees()))
     _, served = timed("surgplan: what each vessel serves", lambda: prepared.perfusions)
     moved = moves(prepared)
-    plans, _ = timed("surgplan: propose three", lambda: propose(label_map, margin_mm=10.0))
-    print(f"surgplan: peak memory {peak_gib():.2f} GiB")
+    plans, _ = timed("surgplan: propose eight", lambda: propose(label_map, margin_mm=10.0, count=8))
+    memory_gib = round(peak_gib(), 2)
+    print(f"surgplan: peak memory {memory_gib:.2f} GiB")
     maps, maps_s = timed("whole grid: four distance maps", lambda: whole_grid_maps(label_map))
     nearest = nearest_one_by_one(label_map, prepared)
     say(f"whole grid: nearest vessels in a loop ({EVERY} x every {EVERY}th voxel)", nearest)
@@ -232,6 +242,19 @@ def main() -> None:
     print(f"margin, negative through a tumour: whole grid {least:.2f} mm, surgplan {margin:.2f} mm")
     for plan in plans:
         print(f"  {plan.name}: {plan.why}")
+    if options.json:
+        record = {
+            "grid": list(label_map.geometry.shape),
+            "seconds": ROWS,
+            "plans": len(plans),
+            "peak_memory_gib": memory_gib,
+            "times_faster": {
+                "preparation": round((maps_s + nearest) / (outlined + served), 1),
+                "preparation against the maps alone": round(maps_s / outlined, 1),
+                "a move at the 95th percentile": round(slow / moved, 1),
+            },
+        }
+        write_json(record, options.json)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 The case has a portal and a hepatic tree of 63 branches each, so that vessels cut and
 functional remnant cost what they cost on a patient.
 
-Run with ``python benchmarks/bench_resections.py [--slices 400]``; processor time, one thread.
+Run with ``python benchmarks/bench_resections.py [--slices 400] [--json docs/resections.json]``;
+processor time, one thread.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
 from bench_planning import CUT, body, trees, waves
 
+from surgplan.io import write_json
 from surgplan.planning import (
     BezierResection,
     FreehandResection,
@@ -80,7 +83,9 @@ def main() -> None:
     """Print a row for each kind."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--slices", type=int, default=400)
-    slices = parser.parse_args().slices
+    parser.add_argument("--json", type=Path, default=None)
+    options = parser.parse_args()
+    slices = options.slices
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     start = time.process_time()
     prepared = prepare(body(slices), trees=trees())
@@ -94,6 +99,7 @@ def main() -> None:
         f"{'':24}{'make':>9}{'300 000 near':>15}{'assess':>9}{'vessels':>10}{'function':>10}"
         f"{'resected':>12}{'remnant':>12}"
     )
+    rows: dict[str, dict[str, float]] = {}
     for name, make in builders(prepared).items():
         resection, make_s = timed(make, 1)
         points = near_cut(prepared, resection)
@@ -107,6 +113,17 @@ def main() -> None:
             f"{vessels_s:8.3f} s{function_s:8.3f} s"
             f"{found.resected_ml:9.2f} ml{found.remnant_ml:9.2f} ml"
         )
+        rows[name] = {
+            "make_s": round(make_s, 3),
+            "distance_s": round(distance_s, 3),
+            "assess_s": round(assess_s, 3),
+            "vessels_s": round(vessels_s, 3),
+            "function_s": round(function_s, 3),
+            "resected_ml": round(found.resected_ml, 2),
+            "remnant_ml": round(found.remnant_ml, 2),
+        }
+    if options.json:
+        write_json({"slices": slices, "points": POINTS, "rows": rows}, options.json)
 
 
 if __name__ == "__main__":
