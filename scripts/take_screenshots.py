@@ -28,6 +28,7 @@ from napari_surgplan._open_tab import OpenTab
 from napari_surgplan._plan_tab import PlanTab
 from napari_surgplan._preferences import Preferences
 from napari_surgplan._rehearse_tab import RehearseTab
+from napari_surgplan._turns import anything_waits
 from surgplan.volume import LIVER
 
 SIZE = (1400, 900)
@@ -78,7 +79,7 @@ class Camera:
 
     def idle(self) -> None:
         """Wait until no work is under way."""
-        self.until(lambda: self.dock.status.job is None)
+        self.until(lambda: self.dock.status.job is None and not anything_waits())
 
     def take(self, folder: Path, name: str) -> None:
         """A picture of the whole window."""

@@ -263,8 +263,8 @@ class Shown:
         layer = getattr(self.viewer, f"add_{kind}")(data, **settings)
         if at >= 0:
             self.viewer.layers.move(len(self.viewer.layers) - 1, at)
-        # napari tells what the chosen layer has under the pointer: the structure's name.
-        selection.active = layer if before is None or role == STRUCTURES else before
+        # The scan stays chosen: napari tells its value under the pointer, and no key edits labels.
+        selection.active = layer if before is None else before
         return layer
 
 

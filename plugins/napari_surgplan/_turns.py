@@ -55,6 +55,11 @@ class Turns:
         _waiting.extend(others)
 
 
+def anything_waits() -> bool:
+    """Whether a window has pieces to do."""
+    return bool(_waiting)
+
+
 def _wait() -> None:
     from qtpy.QtCore import QTimer
 

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_surgplan._layers import to_world
 from napari_surgplan._plan_tab import PlanTab
+from napari_surgplan._turns import anything_waits
 
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 PATIENCE_MS = 120_000
@@ -123,7 +124,7 @@ class Driver:
 
     def idle(self) -> None:
         """Wait until no work is under way."""
-        self.until(lambda: self.dock.status.job is None)
+        self.until(lambda: self.dock.status.job is None and not anything_waits())
 
     def open(self, *paths: Path) -> None:
         """Open files as the tab Open does."""
