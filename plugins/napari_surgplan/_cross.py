@@ -128,8 +128,9 @@ class Cross:
 
     def _draw(self) -> None:
         focus, volume = self.session.focus_mm, self.session.volume
-        there = focus is not None and volume is not None and self._shown
-        ends = cross_of(focus, volume.geometry) if there else None
+        ends = None
+        if focus is not None and volume is not None and self._shown:
+            ends = cross_of(focus, volume.geometry)
         for drawing in self.drawings.values():
             drawing.show_cross(ends, self._colour)
 

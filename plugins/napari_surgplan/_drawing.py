@@ -6,8 +6,8 @@ moves: a tenth of a second on a computer without a graphics card.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,8 @@ _CUT_OVER, _CROSS_OVER, _HANDLES_OVER = 1000, 1001, 1002
 """Order of drawing; napari draws its layers before."""
 
 
-_NO_POINTS, _NO_COLOURS = partial(np.zeros, (0, 3)), partial(np.zeros, (0, 4), np.float32)
+def _none(width: int) -> Callable[[], Any]:
+    return lambda: np.zeros((0, width))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,10 +46,10 @@ class Sketch:
         ``(k, 3)``.
     """
 
-    points: World = field(default_factory=_NO_POINTS)
-    triangles: npt.NDArray[np.int64] = field(default_factory=partial(np.zeros, (0, 3), np.int64))
-    colours: npt.NDArray[np.float32] = field(default_factory=_NO_COLOURS)
-    handles: World = field(default_factory=_NO_POINTS)
+    points: World = field(default_factory=_none(3))
+    triangles: npt.NDArray[np.int64] = field(default_factory=_none(3))
+    colours: npt.NDArray[np.float32] = field(default_factory=_none(4))
+    handles: World = field(default_factory=_none(3))
 
 
 class TrianglesVisual(Visual):

@@ -67,12 +67,12 @@ class PlanLayers:
 
     def refresh(self) -> None:
         """Draw the draft as it is now."""
-        draft = self.planner.draft
-        there = draft is not None and self.shown
-        reach = self.reach_mm(draft) if there else 0.0
-        self.handles = handles_of(draft.resection, reach_mm=reach) if there else ()
+        draft = self.planner.draft if self.shown else None
+        self.handles = ()
+        if draft is not None:
+            self.handles = handles_of(draft.resection, reach_mm=self.reach_mm(draft))
         self._draw()
-        if not there:
+        if draft is None:
             self._remove()
         elif not self.planner.held:  # tints follow when the hand rests
             self._draw_sides(draft)
@@ -184,12 +184,12 @@ def _line(sheet: CutSheet, axis: int, at_mm: float) -> Sketch:
 
 
 def _in_world(
-    points_mm: Points, triangles: npt.NDArray[np.int64], rgb: Points, opacity: float
+    points_mm: Points, triangles: npt.NDArray[np.int64], rgb: npt.ArrayLike, opacity: float
 ) -> Sketch:
     return Sketch(
         points=to_world(points_mm),
         triangles=triangles,
-        colours=np.column_stack([rgb, np.full(len(rgb), opacity)]).astype(np.float32),
+        colours=np.column_stack([rgb, np.full(len(points_mm), opacity)]).astype(np.float32),
     )
 
 

@@ -11,4 +11,4 @@ def warm_up() -> None:
     import pandas  # noqa: F401 (napari loads it late)
     import pint
 
-    _ = pint.get_application_registry().mm
+    _ = pint.get_application_registry().mm  # type: ignore[no-untyped-call]
