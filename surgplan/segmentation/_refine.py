@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from surgplan.segmentation._bundle import ModelInfo
+from surgplan.segmentation._complete_vessels import complete_vessels
 from surgplan.segmentation._engine import Forward
 from surgplan.segmentation._intensity import scale
 from surgplan.segmentation._liver_view import liver_view
@@ -19,6 +20,8 @@ from surgplan.segmentation._resample import resample_in_slabs
 from surgplan.segmentation._window import sliding_logits
 from surgplan.volume import (
     ANATOMY,
+    HEPATIC_VEINS,
+    PORTAL_VEIN,
     Geometry,
     LabelMap,
     Volume,
@@ -95,6 +98,10 @@ def refine(
     scores = F.log_softmax(scores_on(first.logits, first.grid, fine), dim=0)
     scores = forbid_fragments(scores.lerp_(second, _share(found, fine)), fine.spacing_mm)
     labels, confidence = labels_on(scores, fine, window, temperature=info.temperature)
+    lean = scores[HEPATIC_VEINS.label] - scores[PORTAL_VEIN.label]
+    del scores, second
+    seen = Volume(array=first.scan.array[box], geometry=window, modality=first.scan.modality)
+    complete_vessels(seen, labels, confidence, scores_on(lean[None], fine, window)[0].numpy())
     return box, labels, confidence
 
 

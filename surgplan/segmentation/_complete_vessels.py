@@ -1,0 +1,114 @@
+"""Vessels inside the liver, followed by their contrast where the network lost them."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from surgplan.volume import (
+    HEPATIC_VEINS,
+    LIVER,
+    LIVER_CYST,
+    LIVER_TUMOUR,
+    PORTAL_VEIN,
+    Volume,
+)
+
+SMOOTH_MM = 1.0
+AROUND_MM = 15.0  # parenchyma is not alike everywhere
+COARSE_MM = 3.0
+EDGE_MM = 3.0  # at the edge of the liver, neighbours shine in
+RIM_MM = 6.0  # what lights up around a lesion is no vessel
+LEAN_MM = 3.0
+LEAST_NOISE_RATIO = 2.5
+LEAST_ML = 1.0  # of vessels, from which their contrast can be told
+
+Array = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+
+def complete_vessels(
+    scan: Volume,
+    labels: npt.NDArray[np.uint8],
+    confidence: npt.NDArray[np.float32],
+    lean: npt.NDArray[np.float32],
+) -> None:
+    """Let portal and hepatic veins grow through voxels that contrast with the liver as they do.
+
+    A vessel ends where the scan, smoothed over `SMOOTH_MM`, lies half-way between the parenchyma
+    around and the vessels that the network found. Parenchyma beyond that, connected to a found
+    vessel, becomes the kind of vein that the network leans to thereabouts, and its confidence what
+    the network left for any other choice. Nothing happens where half the contrast of vessels is
+    less than `LEAST_NOISE_RATIO` times the spread of the parenchyma, as without contrast agent.
+
+    Parameters
+    ----------
+    scan
+        CT or MR; vessels may be brighter or darker than the liver.
+    labels, confidence
+        ``(slice, row, column)`` on the scan's grid, of the anatomy vocabulary; changed in place.
+    lean
+        Same shape: by how much hepatic veins score higher than the portal vein.
+    """
+    vessels = np.isin(labels, (PORTAL_VEIN.label, HEPATIC_VEINS.label))
+    plain = labels == LIVER.label
+    if vessels.sum() * scan.geometry.voxel_volume_mm3 < 1000 * LEAST_ML or not plain.any():
+        return
+    spacing = scan.geometry.spacing_mm
+    away = _away(scan.array.astype(np.float32), plain, vessels, spacing)
+    level = float(np.median(away[vessels]))
+    spread = 1.4826 * float(np.median(np.abs(away[plain] - np.median(away[plain]))))
+    if abs(level) / 2 < LEAST_NOISE_RATIO * spread:
+        return
+    lesions = np.isin(labels, (LIVER_TUMOUR.label, LIVER_CYST.label))
+    free = plain & _deep(plain | vessels | lesions, EDGE_MM, spacing)
+    free &= ~_near(lesions, RIM_MM, spacing)
+    like_them = free & (away * np.sign(level) > abs(level) / 2)
+    new = _connected(like_them | vessels, vessels) & like_them
+    hepatic = _smooth(lean, new | vessels, [LEAN_MM / s for s in spacing]) > 0
+    labels[new] = np.where(hepatic[new], HEPATIC_VEINS.label, PORTAL_VEIN.label)
+    confidence[new] = 1 - confidence[new]
+
+
+def _connected(mask: Mask, to: Mask) -> Mask:
+    pieces, _ = ndimage.label(mask, structure=np.ones((3, 3, 3)))
+    touched = np.unique(pieces[to])
+    kept: Mask = np.isin(pieces, touched[touched > 0])
+    return kept
+
+
+def _away(image: Array, parenchyma: Mask, vessels: Mask, spacing: tuple[float, ...]) -> Array:
+    """How far the smoothed scan lies from the parenchyma around; only the liver counts."""
+    liver = parenchyma | vessels
+    step = tuple(max(1, round(COARSE_MM / s)) for s in spacing)
+    coarse = tuple(slice(None, None, s) for s in step)
+    fine = _smooth(image, liver, [SMOOTH_MM / s for s in spacing])
+    plain = parenchyma[coarse]
+    low, high = np.percentile(fine[coarse][plain], (10, 90))
+    plain = plain & (fine[coarse] >= low) & (fine[coarse] <= high)
+    sigma = [AROUND_MM / (s * n) for s, n in zip(spacing, step, strict=True)]
+    around = _smooth(fine[coarse], plain, sigma)
+    index = np.meshgrid(
+        *(np.arange(n, dtype=np.float32) / s for n, s in zip(image.shape, step, strict=True)),
+        indexing="ij", sparse=True,
+    )  # fmt: skip
+    back = ndimage.map_coordinates(around, np.broadcast_arrays(*index), order=1, mode="nearest")
+    result: Array = fine - back
+    return result
+
+
+def _smooth(image: Array, mask: Mask, sigma: list[float]) -> Array:
+    share = ndimage.gaussian_filter(mask.astype(np.float32), sigma)
+    total = ndimage.gaussian_filter(np.where(mask, image, 0).astype(np.float32), sigma)
+    result: Array = total / np.maximum(share, 1e-3)
+    return result
+
+
+def _deep(mask: Mask, mm: float, spacing: tuple[float, ...]) -> Mask:
+    deep: Mask = ndimage.distance_transform_edt(mask, sampling=spacing) > mm
+    return deep
+
+
+def _near(mask: Mask, mm: float, spacing: tuple[float, ...]) -> Mask:
+    return ~_deep(~mask, mm, spacing) if mask.any() else mask
