@@ -12,7 +12,9 @@ from surgplan.volume import (
     LIVER_CYST,
     LIVER_TUMOUR,
     PORTAL_VEIN,
+    Geometry,
     Volume,
+    distance_outside_mm,
 )
 
 SMOOTH_MM = 1.0
@@ -62,13 +64,21 @@ def complete_vessels(
     if abs(level) / 2 < LEAST_NOISE_RATIO * spread:
         return
     lesions = np.isin(labels, (LIVER_TUMOUR.label, LIVER_CYST.label))
-    free = plain & _deep(plain | vessels | lesions, EDGE_MM, spacing)
-    free &= ~_near(lesions, RIM_MM, spacing)
+    free = plain & _apart(~(plain | vessels | lesions), EDGE_MM, scan.geometry)
+    free &= _apart(lesions, RIM_MM, scan.geometry)
     like_them = free & (away * np.sign(level) > abs(level) / 2)
     new = _connected(like_them | vessels, vessels) & like_them
     hepatic = _smooth(lean, new | vessels, [LEAN_MM / s for s in spacing]) > 0
     labels[new] = np.where(hepatic[new], HEPATIC_VEINS.label, PORTAL_VEIN.label)
     confidence[new] = 1 - confidence[new]
+
+
+def _apart(mask: Mask, mm: float, geometry: Geometry) -> Mask:
+    """Further than this from the mask; everywhere where it is empty."""
+    if not mask.any():
+        return ~mask
+    apart: Mask = distance_outside_mm(mask, geometry) > mm
+    return apart
 
 
 def _connected(mask: Mask, to: Mask) -> Mask:
@@ -103,12 +113,3 @@ def _smooth(image: Array, mask: Mask, sigma: list[float]) -> Array:
     total = ndimage.gaussian_filter(np.where(mask, image, 0).astype(np.float32), sigma)
     result: Array = total / np.maximum(share, 1e-3)
     return result
-
-
-def _deep(mask: Mask, mm: float, spacing: tuple[float, ...]) -> Mask:
-    deep: Mask = ndimage.distance_transform_edt(mask, sampling=spacing) > mm
-    return deep
-
-
-def _near(mask: Mask, mm: float, spacing: tuple[float, ...]) -> Mask:
-    return ~_deep(~mask, mm, spacing) if mask.any() else mask

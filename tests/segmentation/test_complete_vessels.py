@@ -77,3 +77,16 @@ def test_no_vessel_found_means_none_to_follow():
     before = labels.copy()
     complete_vessels(scan, labels, confidence, lean)
     assert np.array_equal(labels, before)
+
+
+def test_a_scan_that_shows_nothing_but_liver_is_no_mistake():
+    scan, labels, confidence, lean = _case()
+    inner = (slice(5, 35), slice(10, 70), slice(10, 70))
+    crop = Volume(
+        array=scan.array[inner].copy(),
+        geometry=scan.geometry.window((5, 10, 10), (35, 70, 70)),
+        modality="CT",
+    )
+    found = labels[inner].copy()
+    complete_vessels(crop, found, confidence[inner].copy(), lean[inner])
+    assert (found[PORTAL[inner]] == PORTAL_VEIN.label).mean() > 0.8
