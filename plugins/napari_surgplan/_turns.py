@@ -42,11 +42,11 @@ class Turns:
             _later.append((self, piece))
 
     def finish(self) -> None:
-        """Do what waits here now."""
-        mine = [piece for turns, piece in _waiting if turns is self]
-        self.clear()
-        for piece in mine:
-            piece()
+        """Do what waits here now, and what that adds."""
+        while mine := [piece for turns, piece in _waiting if turns is self]:
+            self.clear()
+            for piece in mine:
+                piece()
 
     def clear(self) -> None:
         """Forget what waits here."""
