@@ -15,6 +15,7 @@ from surgplan.volume import (
     Geometry,
     Volume,
     distance_outside_mm,
+    smooth_inside,
 )
 
 SMOOTH_MM = 1.0
@@ -68,7 +69,7 @@ def complete_vessels(
     free &= _apart(lesions, RIM_MM, scan.geometry)
     like_them = free & (away * np.sign(level) > abs(level) / 2)
     new = _connected(like_them | vessels, vessels) & like_them
-    hepatic = _smooth(lean, new | vessels, [LEAN_MM / s for s in spacing]) > 0
+    hepatic = smooth_inside(lean, new | vessels, [LEAN_MM / s for s in spacing]) > 0
     labels[new] = np.where(hepatic[new], HEPATIC_VEINS.label, PORTAL_VEIN.label)
     confidence[new] = 1 - confidence[new]
 
@@ -93,23 +94,16 @@ def _away(image: Array, parenchyma: Mask, vessels: Mask, spacing: tuple[float, .
     liver = parenchyma | vessels
     step = tuple(max(1, round(COARSE_MM / s)) for s in spacing)
     coarse = tuple(slice(None, None, s) for s in step)
-    fine = _smooth(image, liver, [SMOOTH_MM / s for s in spacing])
+    fine = smooth_inside(image, liver, [SMOOTH_MM / s for s in spacing])
     plain = parenchyma[coarse]
     low, high = np.percentile(fine[coarse][plain], (10, 90))
     plain = plain & (fine[coarse] >= low) & (fine[coarse] <= high)
     sigma = [AROUND_MM / (s * n) for s, n in zip(spacing, step, strict=True)]
-    around = _smooth(fine[coarse], plain, sigma)
+    around = smooth_inside(fine[coarse], plain, sigma)
     index = np.meshgrid(
         *(np.arange(n, dtype=np.float32) / s for n, s in zip(image.shape, step, strict=True)),
         indexing="ij", sparse=True,
     )  # fmt: skip
     back = ndimage.map_coordinates(around, np.broadcast_arrays(*index), order=1, mode="nearest")
     result: Array = fine - back
-    return result
-
-
-def _smooth(image: Array, mask: Mask, sigma: list[float]) -> Array:
-    share = ndimage.gaussian_filter(mask.astype(np.float32), sigma)
-    total = ndimage.gaussian_filter(np.where(mask, image, 0).astype(np.float32), sigma)
-    result: Array = total / np.maximum(share, 1e-3)
     return result

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import ndimage
 from skimage.graph import MCP_Geometric
 
-from surgplan.volume import HEPATIC_VEINS, LIVER, LIVER_TUMOUR
+from surgplan.volume import HEPATIC_VEINS, LIVER, LIVER_TUMOUR, smooth_inside
 
 DARK_HU = -22.0
 BRIGHT_HU = 20.0
@@ -49,7 +49,7 @@ def label_by_contrast(
     if not liver.any():
         return result
     median = float(np.median(image_hu[liver]))
-    dark = liver & (_smooth_inside(image_hu, liver, 2.0 / spacing_mm) < median + DARK_HU)
+    dark = liver & (smooth_inside(image_hu, liver, 2.0 / spacing_mm) < median + DARK_HU)
     reach = max(1, round(EDGE_MM / spacing_mm))
     least_lesion = LEAST_LESION_ML * 1000 / spacing_mm**3
     core = _at_least(dark & ndimage.binary_erosion(liver, iterations=reach), least_lesion)
@@ -67,9 +67,9 @@ def label_by_contrast(
 def _bright(
     image: npt.NDArray[np.float32], liver: npt.NDArray[np.bool_], median: float, spacing_mm: float
 ) -> npt.NDArray[np.bool_]:
-    fine = _smooth_inside(image, liver, 1.0 / spacing_mm)
+    fine = smooth_inside(image, liver, 1.0 / spacing_mm)
     plain = liver & (np.abs(fine - median) < 2 * BRIGHT_HU)
-    around = _smooth_inside(image, plain, AROUND_MM / spacing_mm)
+    around = smooth_inside(image, plain, AROUND_MM / spacing_mm)
     inner = ndimage.binary_erosion(liver, iterations=max(1, round(3.0 / spacing_mm)))
     return _at_least(inner & (fine > around + BRIGHT_HU), LEAST_VESSEL_ML * 1000 / spacing_mm**3)
 
@@ -94,15 +94,6 @@ def _by_seeds(
         far, _ = MCP_Geometric(cost).find_costs([tuple(int(i) for i in s) for s in starts])
         result[far < nearest] = label
         nearest = np.minimum(nearest, far)
-    return result
-
-
-def _smooth_inside(
-    image: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_], sigma: float
-) -> npt.NDArray[np.float32]:
-    share = ndimage.gaussian_filter(mask.astype(np.float32), sigma)
-    smoothed = ndimage.gaussian_filter(np.where(mask, image, 0).astype(np.float32), sigma)
-    result: npt.NDArray[np.float32] = smoothed / np.maximum(share, 1e-3)
     return result
 
 

@@ -28,6 +28,7 @@ from surgplan.volume._grids import crop, reorient, resample_to
 from surgplan.volume._label_map import LabelMap, label_map_from_masks
 from surgplan.volume._morphology import box_of, close_mm, distance_outside_mm
 from surgplan.volume._segment import Code, Segment
+from surgplan.volume._smoothing import smooth_inside
 from surgplan.volume._strokes import grow_strokes
 from surgplan.volume._volume import HOUNSFIELD_AIR, Modality, Volume
 
@@ -65,4 +66,5 @@ __all__ = [
     "label_map_from_masks",
     "reorient",
     "resample_to",
+    "smooth_inside",
 ]

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.gui, pytest.mark.slow, needs_screen]
 MARGIN_MM = 5.0
 VESSEL_MM = (-62.0, 0.0, 10.0)
 """On the portal vein, on the tumour's side of it."""
-PATH_MM = ((-5.0, -10.0, 46.0), (-5.0, -10.0, -46.0))
+PATH_MM = ((-5.0, -10.0, 52.0), (-5.0, -10.0, -52.0))
 """On the front of the liver, the tumour on one side."""
 
 
