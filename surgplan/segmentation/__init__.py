@@ -33,6 +33,7 @@ from surgplan.segmentation._intensity import CT_WINDOW_HU, normalise, percentile
 from surgplan.segmentation._liver_frame import COUINAUD_CHANNELS, liver_frame, network_input
 from surgplan.segmentation._liver_view import LIVER_CHANNELS, liver_view
 from surgplan.segmentation._network import NetworkSettings, build_network
+from surgplan.segmentation._precision import mixed_precision
 from surgplan.segmentation._reliability import Reliability, conformal_bound
 from surgplan.segmentation._segment import Segmentation, SegmentSettings, segment
 from surgplan.segmentation._totalsegmentator import TOTALSEGMENTATOR_TASKS
@@ -71,6 +72,7 @@ __all__ = [
     "liver_view",
     "load_network",
     "look_into",
+    "mixed_precision",
     "network_input",
     "normalise",
     "percentiles",

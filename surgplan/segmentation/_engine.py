@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 import torch
 
 from surgplan.errors import UsageError
+from surgplan.segmentation._precision import mixed_precision, multiplies_bfloat16
 
 T = TypeVar("T", torch.nn.Module, torch.Tensor)
 Forward = Callable[[torch.Tensor], torch.Tensor]
@@ -51,9 +52,10 @@ _ENGINES = (
 
 
 def engines() -> tuple[Engine, ...]:
-    """Those that this installation has, the reference first."""
-    has_openvino = find_spec("openvino") is not None
-    return tuple(e for e in _ENGINES if e.library == "torch" or has_openvino)
+    """Those that this installation has and its processor suits, the reference first."""
+    libraries = {"torch", *(["openvino"] if find_spec("openvino") else [])}
+    dtypes = {"float32", *(["bfloat16"] if multiplies_bfloat16("cpu") else [])}
+    return tuple(e for e in _ENGINES if e.library in libraries and e.dtype in dtypes)
 
 
 def start(network: torch.nn.Module, engine: Engine, shape: tuple[int, ...]) -> Forward:
@@ -63,7 +65,7 @@ def start(network: torch.nn.Module, engine: Engine, shape: tuple[int, ...]) -> F
     network = _laid_out(network, engine)
 
     def forward(batch: torch.Tensor) -> torch.Tensor:
-        with torch.autocast("cpu", torch.bfloat16, enabled=engine.dtype == "bfloat16"):
+        with mixed_precision("cpu", wanted=engine.dtype == "bfloat16"):
             result: torch.Tensor = network(_laid_out(batch, engine))
         return result.float().contiguous()
 
@@ -85,7 +87,7 @@ def start_on(network: torch.nn.Module, device: str) -> Forward:
         raise UsageError(msg) from e
 
     def forward(batch: torch.Tensor) -> torch.Tensor:
-        with torch.autocast(torch.device(device).type, torch.bfloat16):
+        with mixed_precision(device):
             result: torch.Tensor = network(batch.to(device))
         return result.float().cpu()
 

@@ -7,7 +7,13 @@ import pytest
 import torch
 
 from surgplan.errors import UsageError
-from surgplan.segmentation import NetworkSettings, _probe, _resample, build_network
+from surgplan.segmentation import (
+    NetworkSettings,
+    _probe,
+    _resample,
+    build_network,
+    mixed_precision,
+)
 from surgplan.segmentation._engine import REFERENCE, Engine, engines, start, start_on
 from surgplan.segmentation._probe import Timing, fastest, measure, timings_for
 from surgplan.segmentation._resample import resample_in_slabs
@@ -32,6 +38,16 @@ def test_every_engine_scores_as_the_reference(network, engine) -> None:
     near = 2e-3 if engine.dtype == "float32" else 0.15
     torch.testing.assert_close(scores, expected, rtol=near, atol=near)
     assert (scores.argmax(1) == expected.argmax(1)).float().mean() >= 0.98
+
+
+@pytest.mark.parametrize(("processor", "pays"), [("AVX2", False), ("AVX512", True)])
+def test_bfloat16_is_for_processors_that_have_it(monkeypatch, processor, pays) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: processor)
+    assert any(engine.dtype == "bfloat16" for engine in engines()) is pays
+    with mixed_precision("cpu"):
+        assert torch.is_autocast_enabled("cpu") is pays
+    with mixed_precision("cpu", wanted=False):
+        assert not torch.is_autocast_enabled("cpu")
 
 
 def test_a_device_that_is_not_there_is_refused(network) -> None:
