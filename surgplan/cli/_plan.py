@@ -21,7 +21,7 @@ from surgplan.cli._options import (
 from surgplan.cli._outcome import Outcome
 from surgplan.cli._plans import compared, plan_facts, plans_table, read_plan, read_plans
 from surgplan.cli._risks import add_risks, risks_of
-from surgplan.cli._stages import add_stage, stages_told
+from surgplan.cli._stages import add_stage
 from surgplan.cli._steps import Steps
 from surgplan.cli._terminal import terminal
 from surgplan.cli._wishes import Wishes
@@ -62,6 +62,7 @@ def propose(
 ) -> Outcome:
     """Search for resections that clear the tumours and keep enough liver; replaces proposals."""
     from surgplan.io import Case
+    from surgplan.planning import standings_of
 
     wishes = Wishes(
         margin_mm=margin_mm,
@@ -79,9 +80,10 @@ def propose(
     nothing = opened.facts("plans").get("nothing")
     if nothing:
         raise NothingToDoError(nothing)
-    plans = read_plans(opened, label_map)
-    data = {"case": case, "state": steps.states["plans"], "plans": [plan_facts(p) for p in plans]}
-    return Outcome(kind="plan propose", data=data, text=plans_table(plans))
+    standings = standings_of(read_plans(opened, label_map), label_map)
+    told = [plan_facts(standing) for standing in standings]
+    data = {"case": case, "state": steps.states["plans"], "plans": told}
+    return Outcome(kind="plan propose", data=data, text=plans_table(standings))
 
 
 def assess(
@@ -90,11 +92,12 @@ def assess(
     """Every number of a plan, with unit and formula, computed now on the labels of the case."""
     from rich.table import Table
 
-    from surgplan.planning import replay
+    from surgplan.planning import replay, standings_of
 
     chosen, label_map = _opened(case, plan)
     with terminal().progress("assessing"):
         replay(chosen, label_map)
+        (standing,) = standings_of([chosen], label_map)
     table = Table("", "", "", "", box=None, pad_edge=False, show_header=False)
     for quantity in chosen.assessment.quantities():
         value = f"{quantity.value:.1f}"
@@ -102,12 +105,12 @@ def assess(
     for vessel in chosen.assessment.vessels_cut:
         where = f"{vessel.diameter_mm:.1f} mm wide, at the {vessel.at}, liver behind it"
         table.add_row(f"divides {vessel.name}", f"{vessel.downstream_ml:.1f}", "ml", where)
-    stages = stages_told(chosen, label_map)
-    for stage in stages:
+    for stage in standing.stages:
         add_stage(table, stage)
-    for flag in (*chosen.assessment.not_assessed, *chosen.assessment.flags):
+    for flag in (*chosen.assessment.not_assessed, *standing.flags):
         table.add_row("note", "", "", flag)
-    data = {"case": case, **plan_facts(chosen), "stages": [asdict(stage) for stage in stages]}
+    table.add_row("verdict", "", "", f"{standing.verdict}.")
+    data = {"case": case, **plan_facts(standing)}
     if boundary_error_mm is not None:
         with terminal().progress("moving boundaries"):
             risks = risks_of(chosen, label_map, boundary_error_mm)
@@ -141,6 +144,7 @@ def replay(case: CaseFolder, plan: PlanFile) -> Outcome:
 def compare(case: CaseFolder, plans: PlanFiles = None) -> Outcome:
     """Plans side by side, with the margin of every tumour."""
     from surgplan.io import Case
+    from surgplan.planning import standings_of
 
     opened = Case.open(case)
     label_map = opened.read_labels()
@@ -148,8 +152,9 @@ def compare(case: CaseFolder, plans: PlanFiles = None) -> Outcome:
         chosen: tuple[Plan, ...] = tuple(read_plan(p, opened, label_map) for p in plans)
     else:
         chosen = read_plans(opened, label_map)
-    data = {"case": case, "plans": [plan_facts(p) for p in chosen]}
-    return Outcome(kind="plan compare", data=data, text=compared(chosen))
+    standings = standings_of(chosen, label_map)
+    data = {"case": case, "plans": [plan_facts(standing) for standing in standings]}
+    return Outcome(kind="plan compare", data=data, text=compared(standings))
 
 
 def _opened(folder: Path, plan: Path) -> tuple[Plan, LabelMap]:

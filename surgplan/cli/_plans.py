@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from surgplan.cli._terminal import Progress
     from surgplan.io import Case, Stage
-    from surgplan.planning import Plan
+    from surgplan.planning import Plan, Standing
     from surgplan.volume import LabelMap
 
 
@@ -103,14 +103,17 @@ def read_plans(case: Case, label_map: LabelMap) -> tuple[Plan, ...]:
     return tuple(read_plan(path, case, label_map) for path in paths)
 
 
-def plan_facts(plan: Plan) -> dict[str, Any]:
+def plan_facts(standing: Standing) -> dict[str, Any]:
     """A plan in numbers, for programs."""
+    plan = standing.plan
     said = plan.assessment
     return {
         "name": plan.name,
         "why": plan.why,
+        "standing": standing.feasibility,
+        "verdict": standing.verdict,
         "clears_tumours": said.clears_tumours,
-        "keeps_enough_liver": said.keeps_enough_liver,
+        "keeps_enough_liver": standing.keeps_enough_liver,
         "smallest_margin_mm": said.smallest_margin_mm,
         "resected_ml": said.resected_ml,
         "remnant_functional_ml": said.remnant_functional_ml,
@@ -118,7 +121,7 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
         "functional_flr_percent": None if said.function is None else said.function.flr_percent,
         "vessels_cut": [{**asdict(v), "name": v.name} for v in said.vessels_cut],
         "not_assessed": list(said.not_assessed),
-        "flags": list(said.flags),
+        "flags": list(standing.flags),
         "tumours": [
             {
                 "tumour": t.tumour,
@@ -133,17 +136,25 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
             {"name": q.name, "value": q.value, "unit": q.unit, "formula": q.formula}
             for q in said.quantities()
         ],
+        "stages": [
+            {
+                **asdict(stage),
+                "verdicts": [{**asdict(v), "passed": v.passed} for v in stage.verdicts],
+                "keeps_enough_liver": stage.keeps_enough_liver,
+            }
+            for stage in standing.stages
+        ],
     }
 
 
-def plans_table(plans: Sequence[Plan]) -> Table:
+def plans_table(standings: Sequence[Standing]) -> Table:
     """Plans side by side, for people."""
     from rich.table import Table
 
     from surgplan.planning import LEAST_DIAMETER_MM
 
     table = Table(box=None, pad_edge=False)
-    table.add_column("plan")
+    table.add_column("plan", no_wrap=True)
     for name in (
         "margin mm",
         "resected ml",
@@ -155,11 +166,11 @@ def plans_table(plans: Sequence[Plan]) -> Table:
         table.add_column(name, justify="right")
     table.add_column("tumours cleared")
     table.add_column("enough liver")
-    for plan in plans:
-        said = plan.assessment
+    for standing in standings:
+        said = standing.plan.assessment
         margin = said.smallest_margin_mm
         table.add_row(
-            plan.name,
+            standing.plan.name,
             "-" if margin is None else f"{margin:.1f}",
             f"{said.resected_ml:.0f}",
             f"{said.remnant_functional_ml:.0f}",
@@ -167,19 +178,27 @@ def plans_table(plans: Sequence[Plan]) -> Table:
             "-" if said.function is None else f"{said.function.flr_percent:.1f}",
             str(sum(v.diameter_mm >= LEAST_DIAMETER_MM for v in said.vessels_cut)),
             "yes" if said.clears_tumours else "no",
-            "yes" if said.keeps_enough_liver else "no",
+            _enough(standing),
         )
     return table
 
 
-def compared(plans: Sequence[Plan]) -> Group:
+def _enough(standing: Standing) -> str:
+    """Whether enough liver is kept, and whether that counts on growth."""
+    if not standing.keeps_enough_liver:
+        return "no"
+    return "if it grows" if standing.stages else "yes"
+
+
+def compared(standings: Sequence[Standing]) -> Group:
     """Plans side by side, then the margin of every tumour in each."""
     from rich.console import Group
 
+    plans = [standing.plan for standing in standings]
     if not any(plan.assessment.tumours for plan in plans):
-        return Group(plans_table(plans))
+        return Group(plans_table(standings))
     words = "margin in mm of each tumour, by plan in the order above; cut: cut through, left: stays"
-    return Group(plans_table(plans), "", words, _margins(plans))
+    return Group(plans_table(standings), "", words, _margins(plans))
 
 
 def _margins(plans: Sequence[Plan]) -> Table:

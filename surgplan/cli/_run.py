@@ -154,13 +154,17 @@ def _finish(steps: Steps, volume: Volume, wishes: Wishes, threads: int | None) -
 def _outcome(steps: Steps, plans: tuple[Plan, ...], *, seconds: float) -> Outcome:
     from rich.console import Group
 
+    from surgplan.planning import standings_of
+
     case = steps.case
+    label_map = case.read_labels()
+    standings = standings_of(plans, label_map)
     nothing = case.facts("plans").get("nothing")
     data = {
         "case": case.folder,
         "stages": steps.states,
-        "structures": structures(case.read_labels()),
-        "plans": [plan_facts(p) for p in plans],
+        "structures": structures(label_map),
+        "plans": [plan_facts(standing) for standing in standings],
         "no_plans_because": nothing,
         "couinaud": case.facts("couinaud"),
         "report": case.report_path,
@@ -169,5 +173,5 @@ def _outcome(steps: Steps, plans: tuple[Plan, ...], *, seconds: float) -> Outcom
     }
     for doubt in case.facts("labels").get("doubts", []):
         terminal().note(doubt["sentence"])
-    words = nothing or plans_table(plans)
+    words = nothing or plans_table(standings)
     return Outcome(kind="run", data=data, text=Group(words, f"report: {case.report_path}"))

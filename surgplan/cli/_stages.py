@@ -7,20 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from surgplan.planning import Plan, Stage
-    from surgplan.volume import LabelMap
-
-
-def stages_told(plan: Plan, label_map: LabelMap) -> tuple[Stage, ...]:
-    """Both stages of a two-stage plan; nothing of any other."""
-    from surgplan.planning import TwoStageResection, prepare, stages_of
-
-    if not isinstance(plan.resection, TwoStageResection):
-        return ()
-    said = plan.assessment
-    return stages_of(
-        prepare(label_map), plan.resection, condition=said.condition, patient=said.patient
-    )
+    from surgplan.planning import Stage
 
 
 def add_stage(table: Table, stage: Stage) -> None:
@@ -32,6 +19,7 @@ def add_stage(table: Table, stage: Stage) -> None:
         ("leaves in place", stage.left_ml, "without tumour"),
         ("remnant to be, before it", stage.flr_ml, f"{stage.flr_percent:.1f} %{grown}"),
     ]
+    table.add_row(f"stage {stage.number}: takes", "", "", stage.takes)
     for name, volume_ml, words in rows:
         if volume_ml:
             table.add_row(f"stage {stage.number}: {name}", f"{volume_ml:.1f}", "ml", words)

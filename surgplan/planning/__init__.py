@@ -25,6 +25,7 @@ from surgplan.planning._freehand import FreehandResection
 from surgplan.planning._front import CutFront
 from surgplan.planning._functional import FunctionalRemnant, functional_remnant
 from surgplan.planning._growth import AFTER_PORTAL_OCCLUSION, Hypertrophy
+from surgplan.planning._in_words import in_words
 from surgplan.planning._kinds import (
     KINDS,
     TwoStageResection,
@@ -68,6 +69,7 @@ from surgplan.planning._separate import separate_vessels
 from surgplan.planning._sheet import CutSheet, cut_sheet
 from surgplan.planning._skin import body_mask
 from surgplan.planning._stages import Stage, stages_of
+from surgplan.planning._standing import Standing, standings_of
 from surgplan.planning._territories import METRICS, Metric, Territories, territories
 from surgplan.planning._territory_resection import TerritoryResection, branch_at
 from surgplan.planning._thresholds import THRESHOLDS, Condition, Threshold, thresholds_of
@@ -145,6 +147,7 @@ __all__ = [
     "Stage",
     "StandardLiver",
     "StandardisedRemnant",
+    "Standing",
     "StructureDistance",
     "Territories",
     "TerritoryResection",
@@ -176,6 +179,7 @@ __all__ = [
     "cut_map",
     "cut_sheet",
     "functional_remnant",
+    "in_words",
     "join_trees",
     "needle_paths",
     "objectives_of",
@@ -196,6 +200,7 @@ __all__ = [
     "sides_cut_off",
     "stages_of",
     "standard_livers",
+    "standings_of",
     "territories",
     "thresholds_of",
     "tumours_of",

@@ -26,7 +26,7 @@ def flags_of(
 ) -> tuple[str, ...]:
     """Sentences on too little liver, tumours not cleared, limits of the margin, vessels met."""
     return (
-        *_on_remnant(verdicts),
+        *flags_on_remnant(verdicts),
         *_on_tumours(tumours, margin_mm),
         *_on_limits(prepared, margin_mm),
         *_on_structures(structures),
@@ -50,7 +50,8 @@ def flags_on_function(
             )
 
 
-def _on_remnant(verdicts: Sequence[Verdict]) -> Iterator[str]:
+def flags_on_remnant(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """Where a remnant is too small."""
     for verdict in verdicts:
         if not verdict.passed:
             yield (

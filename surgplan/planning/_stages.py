@@ -10,9 +10,11 @@ from surgplan.planning._assess import verdicts_on
 from surgplan.planning._assessment import Verdict
 from surgplan.planning._blocks import OUTSIDE, TUMOUR
 from surgplan.planning._cut import Values, cut_liver
+from surgplan.planning._in_words import in_words
 from surgplan.planning._kinds import TwoStageResection, UnionResection
 from surgplan.planning._patient import Patient
 from surgplan.planning._prepare import PreparedLiver
+from surgplan.planning._resection import Resection, takes
 from surgplan.planning._thresholds import Condition
 
 
@@ -24,6 +26,10 @@ class Stage:
     ----------
     number
         1 or 2.
+    takes
+        What is cut, in words.
+    tumours
+        Ids of those that it takes whole and that were there before it.
     resected_ml
         What it takes, tumour included, as measured on the scan.
     ligated_ml
@@ -40,6 +46,8 @@ class Stage:
     """
 
     number: int
+    takes: str
+    tumours: tuple[int, ...]
     resected_ml: float
     ligated_ml: float
     left_ml: float
@@ -89,10 +97,14 @@ def stages_of(
         both = UnionResection(parts=(resection.first, resection.ligated))
         supplied = _ml(cut_liver(blocks, both).remnant_mm3)
 
+    gone = [_whole(prepared, r) for r in (resection.first, resection)]
+
     def stage(number: int, before: float, after: tuple[float, float], factor: float) -> Stage:
         flr_ml = last[1] * factor
         return Stage(
             number=number,
+            takes=in_words(resection.parts[number - 1]),
+            tumours=tuple(sorted(gone[0] if number == 1 else gone[1] - gone[0])),
             resected_ml=before - after[0],
             ligated_ml=first[0] - supplied[0] if number == 1 else 0.0,
             left_ml=after[1] if number == 1 else flr_ml,
@@ -104,6 +116,15 @@ def stages_of(
         )
 
     return stage(1, total, first, 1.0), stage(2, first[0], last, growth.factor)
+
+
+def _whole(prepared: PreparedLiver, resection: Resection) -> set[int]:
+    """Ids of the tumours that a resection takes whole."""
+    return {
+        shape.tumour.id
+        for shape in prepared.tumours
+        if takes(resection, shape.boundary.points_mm).all()
+    }
 
 
 def _ml(tissues_mm3: Values) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from surgplan import NOT_A_MEDICAL_DEVICE, __version__
-from surgplan.planning import Plan, PreparedLiver, Stage, TwoStageResection, prepare, stages_of
+from surgplan.planning import standings_of
 from surgplan.report._colours import hex_colour
 from surgplan.report._couinaud_facts import couinaud_facts
 from surgplan.report._input import ReportInput
@@ -50,24 +50,10 @@ def facts_of(report: ReportInput, created: datetime) -> dict[str, Any]:
         "whole_liver_ml": float(report.whole_liver.sum()) * geometry.voxel_volume_mm3 / 1000,
         "structures": _structures(report, confidence),
         "couinaud": couinaud_facts(report),
-        "plans": _plans(report),
+        "plans": [plan_facts(s) for s in standings_of(report.plans, report.label_map)],
         "warnings": warnings_of(report, confidence),
         "provenance": dict(report.provenance),
     }
-
-
-def _plans(report: ReportInput) -> list[dict[str, Any]]:
-    """Facts of each plan; the liver is prepared only where an operation has stages to judge."""
-    staged = any(isinstance(plan.resection, TwoStageResection) for plan in report.plans)
-    prepared = prepare(report.label_map) if staged else None
-    return [plan_facts(plan, _stages(plan, prepared)) for plan in report.plans]
-
-
-def _stages(plan: Plan, prepared: PreparedLiver | None) -> tuple[Stage, ...]:
-    if prepared is None or not isinstance(plan.resection, TwoStageResection):
-        return ()
-    asked = plan.assessment
-    return stages_of(prepared, plan.resection, condition=asked.condition, patient=asked.patient)
 
 
 def _structures(report: ReportInput, confidence: Mapping[str, float]) -> list[dict[str, Any]]:

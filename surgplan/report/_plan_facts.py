@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any
 
-from surgplan.planning import Assessment, Plan, Stage, StructureDistance, TumourMargin
+from surgplan.planning import (
+    Assessment,
+    Stage,
+    Standing,
+    StructureDistance,
+    TumourMargin,
+    Verdict,
+)
 
-Standing = Literal["feasible", "feasible with flags", "not feasible"]
 
-
-def plan_facts(plan: Plan, stages: Sequence[Stage] = ()) -> dict[str, Any]:
-    """Everything that a report says about a plan; numbers as the assessment has them.
-
-    `stages` are those of an operation in two; what is left is then judged before the last one.
-    """
+def plan_facts(standing: Standing) -> dict[str, Any]:
+    """Everything that a report says about a plan; numbers as the assessment has them."""
+    plan, stages = standing.plan, standing.stages
     assessment = plan.assessment
     return {
         "name": plan.name,
@@ -23,8 +25,8 @@ def plan_facts(plan: Plan, stages: Sequence[Stage] = ()) -> dict[str, Any]:
         "why": plan.why,
         "version": plan.version,
         "resection": plan.resection.to_dict(),
-        "standing": standing_of(assessment, stages),
-        "verdict": verdict_of(assessment, stages),
+        "standing": standing.feasibility,
+        "verdict": standing.verdict,
         "smallest_margin_mm": assessment.smallest_margin_mm,
         "smallest_margin_of": _smallest_margin_of(assessment),
         "margin_wanted_mm": assessment.margin_mm,
@@ -38,42 +40,16 @@ def plan_facts(plan: Plan, stages: Sequence[Stage] = ()) -> dict[str, Any]:
         "remnant_ml": assessment.remnant_ml,
         "remnant_functional_ml": assessment.remnant_functional_ml,
         "quantities": [asdict(q) for q in assessment.quantities()],
-        "remnant_checks": [{**asdict(v), "passed": v.passed} for v in assessment.verdicts],
+        "remnant_checks": [_check(v) for v in assessment.verdicts],
         "tumours": [_tumour(t, assessment.margin_mm) for t in assessment.tumours],
         "structures": [_structure(s) for s in assessment.structures],
         "vessels_cut": [{**asdict(v), "name": v.name} for v in assessment.vessels_cut],
         "function": None if assessment.function is None else asdict(assessment.function),
         "not_assessed": list(assessment.not_assessed),
         "cut_area_mm2": assessment.cut_area_mm2,
-        "flags": list(assessment.flags),
-        "stages": [{**asdict(s), "keeps_enough_liver": s.keeps_enough_liver} for s in stages],
+        "flags": list(standing.flags),
+        "stages": [_stage(s) for s in stages],
     }
-
-
-def standing_of(assessment: Assessment, stages: Sequence[Stage] = ()) -> Standing:
-    """Whether the numbers hold: tumours cleared, thresholds reached, and nothing to read first."""
-    if not (assessment.clears_tumours and _keeps_enough(assessment, stages)):
-        return "not feasible"
-    return "feasible with flags" if assessment.flags else "feasible"
-
-
-def verdict_of(assessment: Assessment, stages: Sequence[Stage] = ()) -> str:
-    """The one line read first."""
-    reasons = []
-    if not assessment.clears_tumours:
-        reasons.append(f"a tumour is not cleared by {assessment.margin_mm:g} mm")
-    if not _keeps_enough(assessment, stages):
-        reasons.append("too little liver remains")
-    if reasons:
-        return "Not feasible by the numbers: " + " and ".join(reasons)
-    cleared = "clears every tumour and " if assessment.tumours else ""
-    flags = ", but read the flags" if assessment.flags else ""
-    grown = ", if it grows as assumed between the stages" if stages else ""
-    return f"Feasible by the numbers: {cleared}keeps enough liver{grown}{flags}"
-
-
-def _keeps_enough(assessment: Assessment, stages: Sequence[Stage]) -> bool:
-    return stages[-1].keeps_enough_liver if stages else assessment.keeps_enough_liver
 
 
 def _smallest_margin_of(assessment: Assessment) -> str:
@@ -86,6 +62,15 @@ def _smallest_margin_of(assessment: Assessment) -> str:
 def _tumour(tumour: TumourMargin, wanted_mm: float) -> dict[str, Any]:
     cleared = tumour.resected and tumour.margin_mm >= wanted_mm
     return {**asdict(tumour), "cleared": cleared}
+
+
+def _stage(stage: Stage) -> dict[str, Any]:
+    checks = [_check(verdict) for verdict in stage.verdicts]
+    return {**asdict(stage), "verdicts": checks, "keeps_enough_liver": stage.keeps_enough_liver}
+
+
+def _check(verdict: Verdict) -> dict[str, Any]:
+    return {**asdict(verdict), "passed": verdict.passed}
 
 
 def _structure(structure: StructureDistance) -> dict[str, Any]:

@@ -90,6 +90,15 @@ def percent(value: float | None) -> str:
     return NOT_KNOWN if value is None else f"{value:.1f} %"
 
 
+def share(value_percent: float, denominator: str) -> str:
+    """Per cent of a whole; thresholds by body weight lie below 1 %, where one decimal hides much.
+
+    >>> share(31.25, "measured"), share(0.468, "body weight")
+    ('31.2 %', '0.47 %')
+    """
+    return f"{value_percent:.2f} %" if denominator == "body weight" else percent(value_percent)
+
+
 def area(value_mm2: float) -> str:
     """Areas, in square centimetres as surgeons think of them.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from surgplan.report._stage_tables import growth, operations, thresholds
 from surgplan.report._table import (
     NOT_KNOWN,
     Cell,
@@ -16,6 +17,7 @@ from surgplan.report._table import (
     mm,
     percent,
     point,
+    share,
     table,
     verdict,
 )
@@ -24,7 +26,6 @@ from surgplan.report._vessel_tables import function_rows, remnant_by_function, v
 Facts = Mapping[str, Any]
 
 _REMNANT = "future liver remnant"
-_OPERATIONS = {1: "first", 2: "second"}
 
 STANDING_MARKS: dict[str, Mark] = {
     "feasible": "yes",
@@ -36,7 +37,7 @@ STANDING_MARKS: dict[str, Mark] = {
 
 def plan_tables(plan: Facts) -> list[Table]:
     """Stages, tumours, remnant, volumes and vessels of one plan."""
-    tables = [_stages(plan), _tumours(plan), _remnant(plan), _volumes(plan)]
+    tables = [operations(plan), growth(plan), _tumours(plan), thresholds(plan), _volumes(plan)]
     tables += [remnant_by_function(plan), vessels_divided(plan), _structures_met(plan)]
     return [t for t in tables if t.rows]
 
@@ -51,6 +52,7 @@ def comparison(plans: list[Facts]) -> Table:
             ["smallest margin", *(mm(p["smallest_margin_mm"]) for p in plans)],
             ["tumours cleared", *(_cleared(p) for p in plans)],
             ["remnant of measured functional liver", *(percent(p["flr_percent"]) for p in plans)],
+            *_grown_rows(plans),
             *_standard_rows(plans),
             ["remnant without tumour", *(ml(p["remnant_functional_ml"]) for p in plans)],
             ["resected", *(ml(p["resected_ml"]) for p in plans)],
@@ -94,36 +96,6 @@ def provenance(facts: Facts) -> Table:
     return table("Provenance", ["What", "Value"], [[k, Cell(text=v, small=True)] for k, v in rows])
 
 
-def _stages(plan: Facts) -> Table:
-    """Both operations of a plan in two stages; no rows for any other plan."""
-    return table(
-        "Two stages: the future liver remnant before each operation, and its share of the scan's",
-        [
-            "Operation",
-            ">Resected",
-            ">Ligated",
-            ">Remnant",
-            ">Share",
-            "Enough",
-            "Growth by then",
-            "Source of the growth",
-        ],
-        [
-            [
-                _OPERATIONS[s["number"]],
-                ml(s["resected_ml"]),
-                ml(s["ligated_ml"]) if s["ligated_ml"] else NOT_KNOWN,
-                ml(s["flr_ml"]),
-                percent(s["flr_percent"]),
-                verdict(holds=s["keeps_enough_liver"], yes="yes", no="no"),
-                f"by {percent(100 * (s['growth'] - 1))}" if s["source"] else "none",
-                Cell(text=s["source"] or NOT_KNOWN, small=True),
-            ]
-            for s in plan["stages"]
-        ],
-    )
-
-
 def _tumours(plan: Facts) -> Table:
     wanted = plan["margin_wanted_mm"]
     return table(
@@ -148,23 +120,6 @@ def _tumours(plan: Facts) -> Table:
                 " / ".join(centimetres2(a) for a in t["cut_within_mm2"]),
             ]
             for t in plan["tumours"]
-        ],
-    )
-
-
-def _remnant(plan: Facts) -> Table:
-    return table(
-        f"Future liver remnant against thresholds (condition of the liver: {plan['condition']})",
-        ["Remnant", ">Share", ">Minimum", "Enough", "Source of the minimum"],
-        [
-            [
-                check["name"],
-                _share(check["value_percent"], check["denominator"]),
-                _share(check["minimum_percent"], check["denominator"]),
-                verdict(holds=check["passed"], yes="yes", no="no"),
-                Cell(text=check["source"], small=True),
-            ]
-            for check in plan["remnant_checks"]
         ],
     )
 
@@ -214,9 +169,11 @@ def _cleared(plan: Facts) -> str:
     return f"{done} of {len(plan['tumours'])}"
 
 
-def _share(value: float, denominator: str) -> str:
-    """Body weight thresholds lie below 1 %, where one decimal hides the difference."""
-    return f"{value:.2f} %" if denominator == "body weight" else percent(value)
+def _grown_rows(plans: list[Facts]) -> Iterator[list[Cell | str]]:
+    """The remnant before the second operation, where any plan has two."""
+    if any(p["stages"] for p in plans):
+        last = (p["stages"][-1]["flr_percent"] if p["stages"] else None for p in plans)
+        yield ["the same before the second operation, grown", *(percent(v) for v in last)]
 
 
 def _standard_rows(plans: list[Facts]) -> Iterator[list[Cell | str]]:
@@ -228,7 +185,7 @@ def _standard_rows(plans: list[Facts]) -> Iterator[list[Cell | str]]:
             next((c["value_percent"] for c in p["remnant_checks"] if c["name"] == name), None)
             for p in plans
         ]
-        cells = (NOT_KNOWN if v is None else _share(v, denominator) for v in values)
+        cells = (NOT_KNOWN if v is None else share(v, denominator) for v in values)
         yield [f"remnant {name}", *cells]
 
 

@@ -11,6 +11,7 @@ from surgplan.planning import (
     plan_from_json,
     plan_to_json,
     prepare,
+    standings_of,
 )
 from surgplan.volume import LIVER, LIVER_TUMOUR, Geometry, LabelMap
 
@@ -45,10 +46,10 @@ def plans(label_map):
     )
 
 
-def test_ten_plans_by_ten_tumours_read_well_in_a_terminal(plans):
+def test_ten_plans_by_ten_tumours_read_well_in_a_terminal(label_map, plans):
     console = Console(width=80)
     with console.capture() as caught:
-        console.print(compared(plans))
+        console.print(compared(standings_of(plans, label_map)))
     lines = caught.get().splitlines()
     start = next(n for n, line in enumerate(lines) if line.startswith("tumour"))
     assert lines[start].split() == ["tumour", "ml", *map(str, range(1, 11))]
@@ -77,13 +78,13 @@ def test_a_tumour_that_is_cut_through_is_named_so(label_map, plans):
     )
     console = Console(width=80)
     with console.capture() as caught:
-        console.print(compared((plans[0], through)))
+        console.print(compared(standings_of((plans[0], through), label_map)))
     row = next(line for line in caught.get().splitlines() if line.startswith("3 "))
     assert row.split()[-1] == "cut"
 
 
-def test_programs_get_every_margin(plans):
-    facts = plan_facts(plans[9])
+def test_programs_get_every_margin(label_map, plans):
+    facts = plan_facts(*standings_of(plans[9:], label_map))
     assert [t["tumour"] for t in facts["tumours"]] == list(range(1, 11))
     assert all(t["side"] == "resected" for t in facts["tumours"])
 

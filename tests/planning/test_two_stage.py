@@ -18,14 +18,17 @@ from surgplan.planning import (
     UnionResection,
     VesselBranch,
     VesselTree,
+    WedgeResection,
     assess_prepared,
     cut_sheet,
+    in_words,
     plan_from_json,
     plan_to_json,
     prepare,
     replay,
     resection_from_dict,
     stages_of,
+    standings_of,
 )
 from surgplan.volume import LIVER, LIVER_TUMOUR
 
@@ -75,6 +78,41 @@ def test_volumes_of_each_stage_are_those_of_the_caps(prepared, both):
     )
     tumour_ml = prepared.tumours[0].tumour.volume_ml
     assert one.left_ml == pytest.approx(whole_ml - cap_ml(30) - tumour_ml, rel=0.005)
+
+
+def test_each_stage_says_what_it_takes(prepared, both):
+    one, two = stages_of(prepared, both)
+    assert (one.takes, one.tumours) == ("all beyond a plane", ())
+    assert (two.takes, two.tumours) == ("all beyond a plane", (1,))
+    turned = replace(both, first=RIGHT, second=LEFT)
+    assert [s.tumours for s in stages_of(prepared, turned)] == [(1,), ()]
+    wedge = WedgeResection.on(prepared, [1], 5)
+    assert in_words(UnionResection(parts=(wedge, LEFT))) == (
+        "a wedge around tumour 1, and all beyond a plane"
+    )
+    assert in_words(both.ligated) == "territory of a branch of order 1"
+
+
+def test_flags_on_the_remnant_are_those_of_the_grown_one(prepared, both):
+    said = assess_prepared(prepared, both, margin_mm=1, condition="chemo")
+    plan = Plan(
+        name="two", resection=both, assessment=said, labels_fingerprint=prepared.fingerprint
+    )
+    (standing,) = standings_of([plan], prepared.label_map)
+    assert any(f.startswith("The remnant is") for f in said.flags)
+    assert not said.keeps_enough_liver
+    assert standing.keeps_enough_liver
+    assert not any(f.startswith("The remnant is") for f in standing.flags)
+    assert standing.flags[0].startswith("The second operation counts on a remnant that grows")
+    assert standing.feasibility == "feasible with flags"
+    little = replace(plan, resection=replace(both, growth=Hypertrophy(factor=1.0, source="none")))
+    (standing,) = standings_of([little], prepared.label_map)
+    assert standing.feasibility == "not feasible"
+    assert any(f.startswith("Grown before the second operation, the") for f in standing.flags)
+    plain = replace(plan, resection=UnionResection(parts=(LEFT, RIGHT)))
+    (standing,) = standings_of([plain], prepared.label_map)
+    assert standing.flags == said.flags
+    assert standing.verdict == "Not feasible by the numbers: too little liver remains"
 
 
 def test_growth_lifts_a_remnant_over_the_threshold(prepared, both):

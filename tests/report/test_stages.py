@@ -55,16 +55,22 @@ def test_each_stage_is_told_with_its_growth_and_verdict(
     assert plain["stages"] == []
     assert [s["resected_ml"] for s in told["stages"]] == [s.resected_ml for s in stages]
     assert [s["flr_ml"] for s in told["stages"]] == [s.flr_ml for s in stages]
+    assert page.count("Two stages: what each operation takes") == 1
     assert page.count("Two stages: the future liver remnant before each operation") == 1
     first, second = stages
+    assert f"first a wedge around tumour 1 1 {ml(first.resected_ml)} – {ml(first.left_ml)}" in page
+    assert f"second all beyond a plane – {ml(second.resected_ml)} – {ml(second.left_ml)}" in page
     for name, stage, growth in (("first", first, "none"), ("second", second, "by 38.5 %")):
         enough = "✓ yes" if stage.keeps_enough_liver else "✗ no"
-        row = (
-            f"{name} {ml(stage.resected_ml)} – {ml(stage.flr_ml)} {percent(stage.flr_percent)} "
-            f"{enough} {growth}"
-        )
+        row = f"{name} operation {ml(stage.flr_ml)} {percent(stage.flr_percent)} {enough} {growth}"
         assert row in page
     assert AFTER_PORTAL_OCCLUSION.source in page
+    today, grown = (s.verdicts[0] for s in stages)
+    row = f"{percent(today.value_percent)} {percent(grown.value_percent)} 25.0 % ✓ yes"
+    assert f"of the measured functional liver {row}" in page
+    before = f"{percent(second.flr_percent)} before the second operation, if it grows as assumed"
+    assert page.count(before) == 1
+    assert f"the same before the second operation, grown – {percent(second.flr_percent)}" in page
 
 
 def test_what_is_left_is_judged_before_the_last_operation(
@@ -82,3 +88,5 @@ def test_what_is_left_is_judged_before_the_last_operation(
     result = write_report(replace(staged, plans=(small,)), tmp_path, created=CREATED)
     told = json.loads(result.json.read_text(encoding="utf-8"))["plans"][0]
     assert told["standing"] == "not feasible"
+    low = [f for f in told["flags"] if f.startswith("Grown before the second operation, the remn")]
+    assert len(low) == sum(not check["passed"] for check in told["remnant_checks"]) > 0
