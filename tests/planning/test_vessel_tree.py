@@ -281,6 +281,21 @@ def test_a_loop_is_opened_at_its_thinnest_place():
         assert tree.branches[found].parent == root
 
 
+def test_a_loop_opened_beside_a_fork_keeps_the_short_piece_to_it():
+    """Its neck is so near to the fork that the piece between them is as short as a spur."""
+    start, end = PORTAL.branches[3].points_mm[-1], np.array([22.0, -16, -4])
+    bend = np.array([10.0, -30, 10])
+    way = (bend - end) / np.linalg.norm(bend - end)
+    neck, last = end + 6.0 * way, end + 1.5 * way
+    wide = [((start, bend, neck), 1.6), ((last, end), 1.6), ((neck, last), 0.9)]
+    label_map = body(grid((1.0, 1.0, 1.0)), hepatic=None, cava=None, added=wide)
+    tree = vessel_tree(label_map, "portal")
+    assert tree.repairs.loops_cut == 1
+    assert_is_tree(tree)
+    line = end + np.linspace(0, 12, 50)[:, None] * way
+    assert nearest_to(tree, line)[0].max() <= 1.6
+
+
 def test_salt_is_no_branch():
     points = points_of(grid((1.2, 1.2, 1.2)))
     random = np.random.default_rng(5)
