@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 Span = tuple[int, int]
@@ -56,7 +58,9 @@ class Interpolation:
         return torch.matmul(torch.matmul(rows, deep), columns.T)
 
 
-def relevant_classes(scores: torch.Tensor, temperature: float) -> torch.Tensor:
+def relevant_classes(
+    scores: torch.Tensor, winner: npt.NDArray[np.uint8], temperature: float
+) -> torch.Tensor:
     """Classes that can be the most likely one, or matter to its probability, between the voxels.
 
     An interpolated score is a mean of those around it, so a class that lies below another one, or
@@ -66,6 +70,8 @@ def relevant_classes(scores: torch.Tensor, temperature: float) -> torch.Tensor:
     ----------
     scores
         ``(classes, slice, row, column)``.
+    winner
+        ``(slice, row, column)``, the class with the highest score.
     temperature
         Scores are divided by this before they become probabilities.
 
@@ -75,7 +81,7 @@ def relevant_classes(scores: torch.Tensor, temperature: float) -> torch.Tensor:
         Rising class numbers.
     """
     flat = scores.flatten(1)
-    winners = torch.unique(flat.argmax(dim=0))
+    winners = torch.from_numpy(np.flatnonzero(np.bincount(winner.ravel())))
     rivals = flat[winners]
     if len(winners) > 1:
         rivals = torch.cat([rivals, rivals.mean(dim=0, keepdim=True)])

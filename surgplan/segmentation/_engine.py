@@ -109,9 +109,11 @@ def _openvino(network: torch.nn.Module, engine: Engine, shape: tuple[int, ...]) 
 
     with warnings.catch_warnings():  # torch asks to leave the tracing that OpenVINO builds on
         warnings.simplefilter("ignore")
-        decoder = TorchScriptPythonDecoder(network, example_input=(torch.zeros(shape),))
+        traced = torch.jit.trace(network, torch.zeros(shape), check_trace=False)
+        decoder = TorchScriptPythonDecoder(traced)
     reader = FrontEndManager().load_by_framework("pytorch")
     model = reader.convert(reader.load(decoder))
+    model.reshape(list(shape))
     wishes = {
         "INFERENCE_PRECISION_HINT": "bf16" if engine.dtype == "bfloat16" else "f32",
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,13 +17,37 @@ from surgplan.volume import Geometry
 STEPS = 256
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Canvas:
+    """Where labels and confidence are written.
+
+    Attributes
+    ----------
+    labels, confidence
+        ``(slice, row, column)`` on the scan's grid.
+    left_out
+        A box that is filled from elsewhere later.
+    """
+
+    labels: npt.NDArray[np.uint8]
+    confidence: npt.NDArray[np.float32]
+    left_out: tuple[slice, slice, slice] | None = None
+
+    def leaves(self, box: tuple[slice, ...]) -> bool:
+        """Whether a box lies wholly in the one that is left out."""
+        if self.left_out is None:
+            return False
+        pairs = zip(box, self.left_out, strict=True)
+        return all(b.start <= a.start and a.stop <= b.stop for a, b in pairs)
+
+
 def labels_on(
     logits: torch.Tensor,
     source: Geometry,
     target: Geometry,
     *,
     temperature: float,
-    out: tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]] | None = None,
+    out: Canvas | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
     """Most likely class and its probability per voxel of a finer grid with the same axes.
@@ -59,7 +85,7 @@ def labels_of_planes(
     target: Geometry,
     *,
     temperature: float,
-    out: tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]] | None = None,
+    out: Canvas | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
     """The same as `labels_on` of scores that come some slices at a time and are not kept.
@@ -72,32 +98,54 @@ def labels_of_planes(
         As `labels_on` takes them.
     """
     between = Interpolation(axes=_interpolation(source, target))
-    labels, confidence = out or (
-        np.empty(target.shape, dtype=np.uint8),
-        np.empty(target.shape, dtype=np.float32),
+    out = out or Canvas(
+        labels=np.empty(target.shape, dtype=np.uint8),
+        confidence=np.empty(target.shape, dtype=np.float32),
     )
+    labels, confidence = out.labels, out.confidence
     made_of = [torch.nonzero(row).flatten() for row in between.axes[0]]
     last_needed = np.array([int(coarse[-1]) for coarse in made_of])
-    held, first, done = torch.empty(0), 0, 0
+    held, winners, first, done = torch.empty(0), np.empty(0, dtype=np.uint8), 0, 0
     for part in planes:
+        best = part.argmax(dim=0).to(torch.uint8).numpy()
+        winners = best if held.numel() == 0 else np.concatenate([winners, best])
         held = part if held.numel() == 0 else torch.cat([held, part], dim=1)
         ready = int(np.searchsorted(last_needed, first + held.shape[1]))
         for start in range(done, ready, BLOCK[0]):
             stop = min(start + BLOCK[0], ready)
-            for box, around in between.blocks(start, stop):
-                depth = slice(around[0].start - first, around[0].stop - first)
-                near = held[:, depth, around[1], around[2]]
-                labels[box], confidence[box] = _choice(near, between, box, around, temperature)
+            with _one_thread():
+                for box, around in between.blocks(start, stop):
+                    if out.leaves(box):
+                        continue
+                    near = (slice(around[0].start - first, around[0].stop - first), *around[1:])
+                    classes = relevant_classes(held[:, *near], winners[near], temperature)
+                    scores = held[:, *near][classes]
+                    labels[box], confidence[box] = _choice(
+                        classes, scores, between, box, around, temperature
+                    )
             if progress:
                 progress(stop / target.shape[0])
         done = ready
         if done < len(made_of):
             spent = int(made_of[done][0]) - first
             held, first = held[:, spent:].clone() if spent else held, first + spent
+            winners = winners[spent:]
     return labels, confidence
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """For small tensors, where threads wait for each other longer than they compute."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def _choice(
+    classes: torch.Tensor,
     near: torch.Tensor,
     between: Interpolation,
     box: tuple[slice, ...],
@@ -105,10 +153,9 @@ def _choice(
     temperature: float,
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Labels and confidence of one block; single numbers where one class alone can be there."""
-    classes = relevant_classes(near, temperature)
     if len(classes) == 1:
         return classes.numpy().astype(np.uint8), np.ones(1, dtype=np.float32)
-    scores = between.apply(near[classes], box, around)
+    scores = between.apply(near, box, around)
     best, index = scores.max(dim=0)
     spread = torch.exp((scores - best) / temperature).sum(dim=0)
     sure = torch.round(STEPS / spread) / STEPS

@@ -20,7 +20,7 @@ def multiplies_bfloat16(device: str) -> bool:
     if kind == "cpu":
         return torch.backends.cpu.get_cpu_capability() not in {"DEFAULT", "AVX2"}
     if kind == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return True
 
 

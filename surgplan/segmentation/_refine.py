@@ -106,7 +106,8 @@ def refine(
 
 
 def _neighbourhood(first: FirstLook) -> Box | None:
-    found = first.liver_on(first.grid)
+    labels = first.logits.argmax(dim=0).to(torch.uint8).numpy()
+    found = LabelMap(array=labels, geometry=first.grid, segments=ANATOMY).whole_liver()
     if not found.any():
         return None
     box = box_of(found, first.grid, margin_mm=MARGIN_MM)

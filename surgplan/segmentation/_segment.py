@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from surgplan.segmentation._doubts import Doubt, doubts_about
 from surgplan.segmentation._engine import Forward, start, start_on
 from surgplan.segmentation._intensity import limits, scale
 from surgplan.segmentation._memory import MemoryNeed
-from surgplan.segmentation._native import labels_of_planes, labels_on
+from surgplan.segmentation._native import Canvas, labels_of_planes, labels_on
 from surgplan.segmentation._postprocess import forbid_fragments, without_specks
 from surgplan.segmentation._probe import fastest, timings_for
 from surgplan.segmentation._refine import FirstLook, refine
@@ -134,11 +134,12 @@ def segment(volume: Volume, *, settings: SegmentSettings | None = None) -> Segme
     sure = np.empty(volume.geometry.shape, dtype=np.float32)
     # Seen with straight axes, stored with those of the scan: no second copy of either.
     labels, confidence = (seen_as(a, volume.geometry, straight.geometry) for a in (found, sure))
+    canvas = Canvas(labels=labels, confidence=confidence)
     with torch.inference_mode():
         if keeps_scores:
-            _with_scores(straight, grid, (info, second), settings, (labels, confidence))
+            _with_scores(straight, grid, (info, second), settings, canvas)
         else:
-            _as_windows_pass(straight, grid, info, settings, (labels, confidence))
+            _as_windows_pass(straight, grid, info, settings, canvas)
     without_specks(labels, straight.geometry.voxel_volume_mm3 / 1000)
     unsure = settle_lesions(labels, confidence, straight.geometry)
     settings.report(1.0, "segmented")
@@ -185,25 +186,25 @@ def _with_scores(
     grid: Geometry,
     models: tuple[ModelInfo, ModelInfo | None],
     settings: SegmentSettings,
-    out: tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]],
+    out: Canvas,
 ) -> None:
     """Labels and confidence of the first look, and of the second inside the liver."""
     info, second = models
-    labels, confidence = out
     first = _first_look(straight, grid, info, settings)
+    finer = None
+    if second is not None:
+        settings.report(0.5, "looking inside the liver")
+        finer = refine(first, second, _forward(second, settings, windows=REFINING_WINDOWS))
     labels_on(
         first.logits,
         grid,
         straight.geometry,
         temperature=info.temperature,
-        out=out,
-        progress=lambda f: settings.report(0.5 + 0.2 * f, "labelling"),
+        out=replace(out, left_out=finer and finer[0]),
+        progress=lambda f: settings.report(0.8 + 0.2 * f, "labelling"),
     )
-    if second is not None:
-        settings.report(0.7, "looking inside the liver")
-        finer = refine(first, second, _forward(second, settings, windows=REFINING_WINDOWS))
-        if finer is not None:
-            box, labels[box], confidence[box] = finer
+    if finer is not None:
+        box, out.labels[box], out.confidence[box] = finer
 
 
 def _first_look(
@@ -242,7 +243,7 @@ def _as_windows_pass(
     grid: Geometry,
     info: ModelInfo,
     settings: SegmentSettings,
-    out: tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]],
+    out: Canvas,
 ) -> None:
     """Labels and confidence where memory is short: no scores kept, no second look."""
     settings.report(0.0, "loading model")

@@ -12,7 +12,7 @@ import torch
 from surgplan.errors import InputRefusedError
 from surgplan.segmentation._adopted import AdoptedModel
 from surgplan.segmentation._engine import Forward, start, start_on
-from surgplan.segmentation._native import labels_of_planes
+from surgplan.segmentation._native import Canvas, labels_of_planes
 from surgplan.segmentation._probe import fastest, timings_for
 from surgplan.segmentation._resample import resample_in_slabs
 from surgplan.segmentation._turn import seen_as
@@ -63,9 +63,9 @@ def segment_adopted(
             grid,
             straight.geometry,
             temperature=1.0,
-            out=(
-                seen_as(classes, volume.geometry, straight.geometry),
-                seen_as(sure, volume.geometry, straight.geometry),
+            out=Canvas(
+                labels=seen_as(classes, volume.geometry, straight.geometry),
+                confidence=seen_as(sure, volume.geometry, straight.geometry),
             ),
             progress=lambda f: run.progress(0.1 + 0.9 * f, "segmenting"),
         )

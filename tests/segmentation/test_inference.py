@@ -6,7 +6,7 @@ import torch
 from monai.inferers import SlidingWindowInferer
 from scipy import ndimage
 
-from surgplan.segmentation._native import labels_of_planes, labels_on
+from surgplan.segmentation._native import Canvas, labels_of_planes, labels_on
 from surgplan.segmentation._postprocess import forbid_fragments, without_specks
 from surgplan.segmentation._window import finished_planes, sliding_logits, window_count
 from surgplan.volume import LIVER, LIVER_CYST, LIVER_TUMOUR, PORTAL_VEIN, SPLEEN, Geometry
@@ -145,6 +145,28 @@ def test_scores_that_come_in_slabs_make_the_labels_of_the_whole() -> None:
     parts = labels_of_planes(slabs, coarse, fine, temperature=1.0)
     assert np.array_equal(whole[0], parts[0])
     np.testing.assert_allclose(whole[1], parts[1], atol=1 / 256)
+
+
+def test_a_box_that_is_filled_later_is_left_and_all_else_is_not() -> None:
+    coarse = Geometry.from_spacing(shape=(20, 60, 60), spacing_mm=(3.0, 3.0, 3.0))
+    fine = coarse.with_spacing((1.0, 1.0, 1.0))
+    scores = torch.randn(5, *coarse.shape, generator=torch.Generator().manual_seed(2))
+    whole, sure = labels_on(scores, coarse, fine, temperature=1.0)
+    later = slice(5, 50), slice(30, 140), slice(60, 160)
+    canvas = Canvas(
+        labels=np.full(fine.shape, 99, dtype=np.uint8),
+        confidence=np.full(fine.shape, -1, dtype=np.float32),
+        left_out=later,
+    )
+    labels_on(scores, coarse, fine, temperature=1.0, out=canvas)
+    left = canvas.labels == 99
+    assert left.any()
+    assert not left[later].all()  # blocks at its edge are written
+    left[later] = False
+    assert not left.any()
+    written = canvas.labels != 99
+    assert np.array_equal(canvas.labels[written], whole[written])
+    assert np.array_equal(canvas.confidence[written], sure[written])
 
 
 def test_windows_are_counted() -> None:
