@@ -43,6 +43,7 @@ from surgplan.synthesis._generator_bundle import (
     DEFAULT_GENERATOR,
     FLOW,
     GENERATOR_METADATA,
+    GENERATOR_SCHEMA,
     Generator,
     GeneratorInfo,
     find_generator,
@@ -57,10 +58,18 @@ from surgplan.synthesis._lesion import LesionSettings, paint_lesions, paint_mass
 from surgplan.synthesis._lesion_insert import LesionRecord
 from surgplan.synthesis._lesion_kinds import CONTACTS, KINDS
 from surgplan.synthesis._lesion_place import LesionWish
-from surgplan.synthesis._noise import blur, smooth
+from surgplan.synthesis._noise import NoiseShape, blur, gaussian, smooth
 from surgplan.synthesis._phase import PHASES, phase_means_hu
 from surgplan.synthesis._picture import Scanner, randomised_picture
-from surgplan.synthesis._privacy import CopyAudit, audit_copies, descriptors, membership_auc
+from surgplan.synthesis._privacy import (
+    PATCH_SIDE,
+    CopyAudit,
+    Gallery,
+    Match,
+    audit_copies,
+    membership_auc,
+    texture_of,
+)
 from surgplan.synthesis._realism import (
     edge_profile,
     feature_distance,
@@ -83,10 +92,12 @@ __all__ = [
     "FACTOR",
     "FLOW",
     "GENERATOR_METADATA",
+    "GENERATOR_SCHEMA",
     "KINDS",
     "LOOKS",
     "METHODS",
     "MR_WEIGHTINGS",
+    "PATCH_SIDE",
     "PHASES",
     "REMAINDER_HU",
     "SEXES",
@@ -96,6 +107,7 @@ __all__ = [
     "Body",
     "CopyAudit",
     "DrawSettings",
+    "Gallery",
     "GateReport",
     "GateSettings",
     "Generator",
@@ -105,6 +117,8 @@ __all__ = [
     "LesionRecord",
     "LesionSettings",
     "LesionWish",
+    "Match",
+    "NoiseShape",
     "Person",
     "PersonSettings",
     "SampleSettings",
@@ -125,11 +139,11 @@ __all__ = [
     "class_index",
     "class_means",
     "condition",
-    "descriptors",
     "draw_image",
     "edge_profile",
     "feature_distance",
     "find_generator",
+    "gaussian",
     "generate",
     "histogram_distance",
     "hu_as_mr",
@@ -156,6 +170,7 @@ __all__ = [
     "surround",
     "synthesise",
     "texture_features",
+    "texture_of",
     "training_scheduler",
     "unlabelled_tissue",
     "unpack",

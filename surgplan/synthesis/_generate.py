@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from surgplan.errors import UsageError
+from surgplan.segmentation import mixed_precision
 from surgplan.synthesis._brightness import MR_WHITE
 from surgplan.synthesis._classes import class_means, one_hot
 from surgplan.synthesis._generator import (
@@ -24,7 +25,7 @@ from surgplan.synthesis._generator import (
     unpack,
 )
 from surgplan.synthesis._generator_bundle import Generator
-from surgplan.synthesis._noise import blur, white
+from surgplan.synthesis._noise import blur
 
 _MULTIPLE = 2 * FACTOR
 _EDGE = 0.5
@@ -132,7 +133,7 @@ def generate(
     given = condition(one_hot(index, FACTOR), means, scene.thickness_mm, scene.voxel_mm)
     with torch.inference_mode():
         latent = _latent(generator, given, scene.look, settings, chance, start)
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision("cpu"):
             decoded = generator.autoencoder.decode(latent / generator.scale)
         rest = unpack(decoded.float())[tuple(slice(0, n) for n in shape)] * REMAINDER_HU
     if settings.noise:
@@ -197,7 +198,7 @@ def _pass(
     generator: Generator, latent: torch.Tensor, given: torch.Tensor, now: int, look: str
 ) -> torch.Tensor:
     kind = torch.tensor([LOOKS.index(look)])
-    with torch.autocast("cpu", torch.bfloat16):
+    with mixed_precision("cpu"):
         found: torch.Tensor = generator.flow(
             torch.cat([latent, given], dim=1), torch.tensor([now]), class_labels=kind
         )
@@ -207,9 +208,7 @@ def _pass(
 def _noise(generator: Generator, scene: Scene, chance: torch.Generator) -> torch.Tensor:
     shape = (scene.ideal.shape[0], scene.ideal.shape[1], scene.ideal.shape[2])
     look = LOOKS.index(scene.look)
-    noise = blur(white(shape, chance), (generator.noise_blur[look],) * 3)
-    spread = generator.noise[look][scene.index]
-    return noise / noise.std() * spread
+    return generator.noise_shape[look].draw(shape, chance) * generator.noise[look][scene.index]
 
 
 def _padded(image: torch.Tensor) -> torch.Tensor:

@@ -31,11 +31,15 @@ from surgplan.synthesis._generator import (
     build_autoencoder,
     build_flow,
 )
+from surgplan.synthesis._noise import NoiseShape
 
 GENERATOR_METADATA = Path("configs/metadata.json")
 AUTOENCODER = Path("models/autoencoder.safetensors")
 FLOW = Path("models/flow.safetensors")
 DEFAULT_GENERATOR = "generator-3mm"
+
+GENERATOR_SCHEMA = 2
+"""Of what stands under "surgplan" in the metadata; 1 knew a blur of the noise and no white part."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,8 +58,8 @@ class Generator:
         One over the spread of latents in training.
     noise
         ``(looks, classes)``: spread of what the autoencoder cannot carry, in Hounsfield units.
-    noise_blur
-        For each look the standard deviation in voxels that gives that noise its correlation.
+    noise_shape
+        How that noise goes together in neighbours, for each look.
     spacing_mm
         Of the training.
     sha256
@@ -68,7 +72,7 @@ class Generator:
     flow: torch.nn.Module
     scale: float
     noise: torch.Tensor
-    noise_blur: tuple[float, ...]
+    noise_shape: tuple[NoiseShape, ...]
     spacing_mm: float
     sha256: tuple[str, str]
 
@@ -183,7 +187,7 @@ def load_generator(folder: Path) -> Generator:
             flow=flow.eval(),
             scale=float(own["scale"]),
             noise=torch.tensor(own["noise"]),
-            noise_blur=tuple(float(b) for b in own["noise_blur"]),
+            noise_shape=_noise_shapes(own, folder),
             spacing_mm=float(own["spacing_mm"]),
             sha256=(own["sha256"]["autoencoder"], own["sha256"]["flow"]),
         )
@@ -192,6 +196,27 @@ def load_generator(folder: Path) -> Generator:
             raise
         msg = f"generator {folder} cannot be read: {e!r}; retrain or reinstall it"
         raise ModelIntegrityError(msg) from e
+
+
+def _noise_shapes(own: dict[str, Any], folder: Path) -> tuple[NoiseShape, ...]:
+    """The shape of the noise for each look, from metadata of any schema so far."""
+    schema = int(own.get("schema", 1))
+    if schema > GENERATOR_SCHEMA:
+        msg = (
+            f"generator {folder} has metadata of schema {schema}, this surgplan knows "
+            f"{GENERATOR_SCHEMA} and before; use a newer surgplan"
+        )
+        raise ModelIntegrityError(msg)
+    if schema == 1:
+        given = own["noise_blur"]
+        blurs = given if isinstance(given, list) else [given] * len(LOOKS)
+        shapes = [NoiseShape(across_voxels=float(b), in_plane_voxels=float(b)) for b in blurs]
+    else:
+        shapes = [NoiseShape(**raw) for raw in own["noise_shape"]]
+    if len(shapes) != len(LOOKS):
+        msg = f"generator {folder} states the noise of {len(shapes)} looks, not of {len(LOOKS)}"
+        raise ModelIntegrityError(msg)
+    return tuple(shapes)
 
 
 def _load(network: torch.nn.Module, path: Path, sha256: str) -> None:

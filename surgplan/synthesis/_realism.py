@@ -11,7 +11,7 @@ import torch
 from scipy.stats import wasserstein_distance
 
 from surgplan.errors import UsageError
-from surgplan.segmentation import find_model, load_network, normalise
+from surgplan.segmentation import find_model, load_network, mixed_precision, normalise
 from surgplan.volume import Geometry, Modality, distance_outside_mm
 
 NOISE_SIDE = 12
@@ -42,7 +42,7 @@ def network_features(
 
     handles = [b.conv2.register_forward_hook(keeper(level)) for level, b in enumerate(blocks)]
     try:
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        with torch.inference_mode(), mixed_precision("cpu"):
             for patch in patches:
                 image = normalise(torch.from_numpy(np.array(patch, dtype=np.float32)), modality)
                 network(image[None, None])

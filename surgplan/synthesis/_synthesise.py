@@ -21,6 +21,7 @@ from surgplan.synthesis._generator_bundle import (
     load_generator,
 )
 from surgplan.synthesis._individual import Person, PersonSettings, individual
+from surgplan.synthesis._lesion_draw import draw_wishes, place_lesions
 from surgplan.synthesis._lesion_insert import (
     LesionRecord,
     Neighbourhood,
@@ -29,20 +30,14 @@ from surgplan.synthesis._lesion_insert import (
     layered_look,
     record_of,
 )
-from surgplan.synthesis._lesion_kinds import KINDS
-from surgplan.synthesis._lesion_place import LesionWish, PlacedLesion, Site, place_lesion
+from surgplan.synthesis._lesion_place import LesionWish, PlacedLesion
 from surgplan.synthesis._phase import PHASES
 from surgplan.synthesis._picture import Scanner, randomised_picture
-from surgplan.volume import LIVER, Geometry, LabelMap, Modality, Volume, resample_to
+from surgplan.synthesis._slices import thick_slices
+from surgplan.volume import LIVER, Geometry, LabelMap, Modality, Volume
 
 METHODS = ("randomised", "flow", "decoder")
 """By chance alone, by the flow of a generator, or by its decoder fed with noise (comparison)."""
-
-_KIND_SHARES = {
-    "metastasis": 0.4, "hcc": 0.2, "cholangiocarcinoma": 0.1, "cyst": 0.12, "haemangioma": 0.1,
-    "ablation": 0.08,
-}  # fmt: skip
-_CONTACT_SHARES = {"avoid": 0.6, "abut": 0.25, "infiltrate": 0.15}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +146,10 @@ def synthesise(
     person = Person.draw(settings.person, streams[0])
     grid = body.geometry.with_spacing((settings.spacing_mm,) * 3)
     labels = individual(body, person, grid, streams[1], exact=settings.exact_shape)
-    placed, missing = _lesions(settings, labels, grid, streams[2])
+    wishes = settings.lesions
+    if isinstance(wishes, int):
+        wishes = draw_wishes(wishes, streams[2])
+    placed, missing = place_lesions(wishes, anatomy_of(labels, grid), streams[2])
     return _finish(settings, _Scene(labels, grid, person, body.source), placed, missing, streams)
 
 
@@ -187,9 +185,14 @@ def _finish(
         made = randomised_picture(torch.from_numpy(ideal), index, scene.person, scanner, generator)
     else:
         made = _generated(settings, torch.from_numpy(ideal), index, look, generator)
-    picture = made.numpy()
     label_map = anatomy_of(labels, scene.grid)
-    records = _records(nears, picture, label_map)
+    image = Volume(
+        array=made.numpy(),
+        geometry=scene.grid,
+        modality=settings.modality,
+        identity=f"synthetic {look} {settings.modality} of {scene.source}",
+    )
+    records = _records(nears, image.array, label_map)
     facts = {
         "synthetic": True,
         "notice": NOT_A_MEDICAL_DEVICE,
@@ -208,7 +211,13 @@ def _finish(
         ),
         "lesions_without_place": [asdict(w) for w in missing],
     }
-    return _sliced(settings, picture, label_map, records, facts)
+    thick = settings.slice_mm
+    if thick is not None and thick > settings.spacing_mm:
+        placed_and_told = [(near[0], record) for near, record in zip(nears, records, strict=True)]
+        image, label_map, records = thick_slices(image, label_map, placed_and_told, thick)
+    return SyntheticVolume(
+        image=_whole_numbers(image), label_map=label_map, lesions=records, facts=facts
+    )
 
 
 def _records(
@@ -247,40 +256,6 @@ def _generated(
     return hu_as_mr(image) if is_mr else image
 
 
-def _lesions(
-    settings: VolumeSettings,
-    labels: npt.NDArray[np.uint8],
-    grid: Geometry,
-    rng: np.random.Generator,
-) -> tuple[list[PlacedLesion], list[LesionWish]]:
-    """Lesions with places, the largest first, and those that found none."""
-    wishes = settings.lesions
-    if isinstance(wishes, int):
-        wishes = tuple(draw_wish(rng) for _ in range(int(rng.integers(0, wishes + 1))))
-    if not wishes:
-        return [], []
-    site = Site(anatomy_of(labels, grid))
-    placed: list[PlacedLesion] = []
-    missing: list[LesionWish] = []
-    for wish in sorted(wishes, key=lambda w: -w.diameter_mm):
-        found = place_lesion(wish, site, placed, rng)
-        if found is None:
-            missing.append(wish)
-        else:
-            placed.append(found)
-    return placed, missing
-
-
-def draw_wish(rng: np.random.Generator) -> LesionWish:
-    """A lesion of a seeded kind, contact and lognormal diameter (median 20 mm, 6 to 80)."""
-    kind = str(rng.choice(list(KINDS), p=[_KIND_SHARES[k] for k in KINDS]))
-    contact = str(rng.choice(list(_CONTACT_SHARES), p=list(_CONTACT_SHARES.values())))
-    diameter = float(np.clip(20 * np.exp(rng.normal(0, 0.55)), 6, 80))
-    if kind in ("cyst", "ablation", "haemangioma") and contact == "infiltrate":
-        contact = "abut"  # these grow into no vessel
-    return LesionWish(kind=kind, diameter_mm=round(diameter, 1), contact=contact)
-
-
 def _labelled(
     labels: npt.NDArray[np.uint8], placed: list[PlacedLesion], grid: Geometry
 ) -> tuple[npt.NDArray[np.uint8], list[tuple[PlacedLesion, Neighbourhood, npt.NDArray[np.bool_]]]]:
@@ -308,25 +283,6 @@ def _change(
     return change
 
 
-def _sliced(
-    settings: VolumeSettings,
-    picture: npt.NDArray[np.float32],
-    label_map: LabelMap,
-    lesions: tuple[LesionRecord, ...],
-    facts: dict[str, Any],
-) -> SyntheticVolume:
-    """The scan with its slices as thick as asked for, as whole numbers."""
-    name = f"synthetic {facts['look']} {settings.modality} of {facts['body']}"
-    image = Volume(
-        array=picture, geometry=label_map.geometry, modality=settings.modality, identity=name
-    )
-    if settings.slice_mm is not None and settings.slice_mm > settings.spacing_mm:
-        grid = label_map.geometry.with_spacing(
-            (settings.slice_mm, settings.spacing_mm, settings.spacing_mm)
-        )
-        image, label_map = resample_to(image, grid), resample_to(label_map, grid)
-    low = -1024 if settings.modality == "CT" else 0
-    whole = np.clip(np.rint(image.array), low, 3071).astype(np.int16)
-    return SyntheticVolume(
-        image=replace(image, array=whole), label_map=label_map, lesions=lesions, facts=facts
-    )
+def _whole_numbers(image: Volume) -> Volume:
+    low = -1024 if image.modality == "CT" else 0
+    return replace(image, array=np.clip(np.rint(image.array), low, 3071).astype(np.int16))

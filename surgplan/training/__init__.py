@@ -8,7 +8,7 @@ from surgplan.training._calibrate import Calibration, calibrate, calibration_err
 from surgplan.training._checkpoint import RunState
 from surgplan.training._couinaud_run import train_couinaud
 from surgplan.training._couinaud_settings import CouinaudSettings, LiverWarp, read_couinaud_settings
-from surgplan.training._generator_run import train_synthesis
+from surgplan.training._generator_run import measure_generator_noise, train_synthesis
 from surgplan.training._generator_settings import (
     GeneratorTrainingSettings,
     read_generator_settings,
@@ -36,6 +36,7 @@ __all__ = [
     "calibration_error",
     "find_label_maps",
     "generate_volumes",
+    "measure_generator_noise",
     "read_couinaud_settings",
     "read_generator_settings",
     "read_training_settings",

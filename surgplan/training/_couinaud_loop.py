@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from surgplan.segmentation import build_network
+from surgplan.segmentation import build_network, mixed_precision
 from surgplan.training._checkpoint import STATE, RunState
 from surgplan.training._couinaud_samples import (
     CouinaudSample,
@@ -20,6 +20,7 @@ from surgplan.training._couinaud_samples import (
 )
 from surgplan.training._couinaud_settings import CouinaudSettings
 from surgplan.training._couinaud_sources import Liver, load_livers
+from surgplan.training._team import Team, joined
 from surgplan.volume import COUINAUD
 
 LOG_EVERY = 25
@@ -38,28 +39,42 @@ def train_couinaud_network(
     """Train, or go on from the checkpoint in ``run``; parameters as in `train`."""
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
+    with joined(device) as team:
+        return _train(settings, data, run, team, progress)
+
+
+def _train(
+    settings: CouinaudSettings,
+    data: Path,
+    run: Path,
+    team: Team,
+    progress: Callable[[float, str], None] | None,
+) -> RunState:
     run.mkdir(parents=True, exist_ok=True)
     livers, held = load_livers(settings, data)
-    state = _fresh_state(settings, device)
+    state = _fresh_state(settings, team.device)
     if (run / STATE).exists():
         state.load(run)
         log.info("resumed %s at step %d", run, state.step)
+    team.check_step(state.step)
     last_save = time.monotonic()
     losses: list[float] = []
     while state.step < settings.steps:
-        losses.append(_step(state, draw_couinaud_sample(livers, settings, state.step), settings))
+        losses += _step(state, livers, settings, team)
         if state.step % LOG_EVERY == 0:
             words = f"step {state.step} loss {sum(losses) / len(losses):.3f}"
             losses = []
-            if progress:
+            if progress and team.leads:
                 progress(state.step / settings.steps, words)
         if state.step % settings.validate_every == 0 or state.step == settings.steps:
             state.history.append(_validated(state, held, settings))
             log.info("%s", state.history[-1])
-        if time.monotonic() - last_save > 60 * settings.checkpoint_minutes:
+        if team.leads and time.monotonic() - last_save > 60 * settings.checkpoint_minutes:
             state.save(run)
             last_save = time.monotonic()
-    state.save(run)
+    if team.leads:
+        state.save(run)
+    team.wait()
     return state
 
 
@@ -94,15 +109,18 @@ def _fresh_state(settings: CouinaudSettings, device: str) -> RunState:
     )
 
 
-def _step(state: RunState, sample: CouinaudSample, settings: CouinaudSettings) -> float:
+def _step(
+    state: RunState, livers: list[Liver], settings: CouinaudSettings, team: Team
+) -> list[float]:
+    """One step of the optimiser; the loss of each of its samples."""
     rate = settings.learning_rate * (1 - state.step / settings.steps) ** 0.9
     for group in state.optimiser.param_groups:
         group["lr"] = rate * min(1.0, (state.step + 1) / 20)
-    device = next(state.network.parameters()).device
-    with torch.autocast(device.type, torch.bfloat16):
-        logits = state.network(sample.image[None].to(device))[0]
-    loss = segment_loss(logits, sample.target.to(device))
-    loss.backward()
+    losses = [
+        _gradients(state, draw_couinaud_sample(livers, settings, number), settings, team.device)
+        for number in team.share(state.step, settings.batch)
+    ]
+    team.add_up(state.network)
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
     state.optimiser.step()
     state.optimiser.zero_grad(set_to_none=True)
@@ -111,6 +129,17 @@ def _step(state: RunState, sample: CouinaudSample, settings: CouinaudSettings) -
     with torch.no_grad():
         for mean, now in zip(state.averaged.parameters(), state.network.parameters(), strict=True):
             mean.lerp_(now, 1 - decay)
+    return [float(loss) for loss in team.together(torch.tensor(losses))]
+
+
+def _gradients(
+    state: RunState, sample: CouinaudSample, settings: CouinaudSettings, device: str
+) -> float:
+    """Add a sample's share of the mean gradient; its loss."""
+    with mixed_precision(device):
+        logits = state.network(sample.image[None].to(device))[0]
+    loss = segment_loss(logits, sample.target.to(device))
+    (loss / settings.batch).backward()
     return float(loss.detach())
 
 
@@ -127,7 +156,7 @@ def _validated(state: RunState, held: list[Liver], settings: CouinaudSettings) -
 
 def _dice(state: RunState, sample: CouinaudSample) -> torch.Tensor:
     device = next(state.averaged.parameters()).device
-    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
+    with torch.no_grad(), mixed_precision(str(device)):
         found = state.averaged(sample.image[None].to(device))[0].argmax(0).cpu()
     known = sample.target >= 0
     dice = []

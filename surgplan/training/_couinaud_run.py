@@ -8,6 +8,7 @@ from pathlib import Path
 from surgplan.training._couinaud_bundle import write_couinaud_bundle
 from surgplan.training._couinaud_loop import train_couinaud_network
 from surgplan.training._couinaud_settings import read_couinaud_settings
+from surgplan.training._team import joined
 
 
 def train_couinaud(
@@ -34,9 +35,12 @@ def train_couinaud(
     """
     settings = read_couinaud_settings(config)
     run = run or Path("runs") / settings.name
-    state = train_couinaud_network(
-        settings, data or config.parent, run, device=device, progress=progress
-    )
     bundle = run / "bundle"
-    write_couinaud_bundle(settings, state, bundle)
+    with joined(device) as team:
+        state = train_couinaud_network(
+            settings, data or config.parent, run, device=device, progress=progress
+        )
+        if team.leads:
+            write_couinaud_bundle(settings, state, bundle)
+        team.wait()
     return bundle

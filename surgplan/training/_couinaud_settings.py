@@ -57,7 +57,7 @@ class CouinaudSettings:
         How often a liver with real vessels shows them instead of drawn ones.
     real_weight
         How much more often livers with real vessels are drawn.
-    steps, learning_rate, weight_decay, average, seed, threads, checkpoint_minutes, note
+    steps, batch, learning_rate, weight_decay, average, seed, threads, checkpoint_minutes, note
         As in `TrainingSettings`.
     licence
         Of the data; stands in the model card.
@@ -71,6 +71,7 @@ class CouinaudSettings:
     real_vessels: float = 0.6
     real_weight: float = 2.0
     steps: int = 3000
+    batch: int = 1
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
     average: float = 0.995

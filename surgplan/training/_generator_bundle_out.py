@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from surgplan.synthesis import (
     CLASSES,
     FLOW,
     GENERATOR_METADATA,
+    GENERATOR_SCHEMA,
     LOOKS,
 )
 from surgplan.training._checkpoint import RunState
@@ -110,6 +112,7 @@ def _metadata(
         "authors": "the surgplan developers",
         "copyright": "the surgplan developers",
         "surgplan": {
+            "schema": GENERATOR_SCHEMA,
             "name": settings.name,
             "sha256": sums,
             "network": settings.network.to_dict(),
@@ -117,11 +120,18 @@ def _metadata(
             "looks": list(LOOKS),
             "spacing_mm": settings.spacing_mm,
             "scale": round(scale, 6),
-            "noise": [[round(float(v), 2) for v in row] for row in lost.noise],
-            "noise_blur": [round(b, 3) for b in lost.blur],
+            **lost.to_dict(),
             "privacy": _promise(settings),
         },
     }
+
+
+def rewrite_noise(folder: Path, lost: Lost) -> None:
+    """Put newly measured noise into a bundle's metadata, in the schema of today."""
+    metadata: dict[str, Any] = json.loads((folder / GENERATOR_METADATA).read_text())
+    own = {k: v for k, v in metadata["surgplan"].items() if k != "noise_blur"}
+    metadata["surgplan"] = {**own, "schema": GENERATOR_SCHEMA, **lost.to_dict()}
+    write_json(metadata, folder / GENERATOR_METADATA)
 
 
 def _promise(settings: GeneratorTrainingSettings) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
+from surgplan.segmentation import mixed_precision
 from surgplan.synthesis import (
     GeneratorSettings,
     build_autoencoder,
@@ -25,6 +26,7 @@ from surgplan.training._generator_adversary import adversarial_loss, build_adver
 from surgplan.training._generator_private import private_gradients, secret_chance
 from surgplan.training._generator_samples import GeneratorSample, Scan, draw_generator_sample
 from surgplan.training._generator_settings import GeneratorTrainingSettings, StageSettings
+from surgplan.training._team import Team
 
 LOG_EVERY = 20
 SCALE_SAMPLES = 24
@@ -108,14 +110,15 @@ def train_stage(
     scans: list[Scan],
     run: Path,
     *,
-    device: str = "cpu",
+    team: Team | None = None,
     progress: Progress | None = None,
 ) -> RunState:
     """Train one of the networks, or go on from its checkpoint in ``run``."""
+    team = team or Team()
     folder = run / stage.name
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(settings.seed + stage.seed_offset)
-    network = stage.build(settings.network).to(device)
+    network = stage.build(settings.network).to(team.device)
     state = RunState(
         network=network,
         averaged=copy.deepcopy(network),
@@ -126,29 +129,38 @@ def train_stage(
     if (folder / STATE).exists():
         state.load(folder)
         log.info("resumed %s at step %d", folder, state.step)
-    saved, total = time.monotonic(), 0.0
+    team.check_step(state.step)
+    saved = time.monotonic()
+    losses: list[float] = []
     while state.step < stage.settings.steps:
-        total += _step(state, stage, settings, scans)
+        losses += _step(state, stage, settings, scans, team)
         if state.step % LOG_EVERY == 0 or state.step == stage.settings.steps:
-            state.history.append({"step": state.step, "loss": round(total / LOG_EVERY, 4)})
-            total = 0.0
-            if progress:
-                words = f"{stage.name} {state.step}, loss {state.history[-1]['loss']:.3f}"
+            mean = sum(losses) / max(1, len(losses))
+            state.history.append({"step": state.step, "loss": round(mean, 4)})
+            losses = []
+            if progress and team.leads:
+                words = f"{stage.name} {state.step}, loss {mean:.3f}"
                 progress(state.step / stage.settings.steps, words)
-        if time.monotonic() - saved > 60 * settings.checkpoint_minutes:
+        if team.leads and time.monotonic() - saved > 60 * settings.checkpoint_minutes:
             state.save(folder)
             saved = time.monotonic()
-    state.save(folder)
+    if team.leads:
+        state.save(folder)
     return state
 
 
 def _step(
-    state: RunState, stage: Stage, settings: GeneratorTrainingSettings, scans: list[Scan]
-) -> float:
+    state: RunState,
+    stage: Stage,
+    settings: GeneratorTrainingSettings,
+    scans: list[Scan],
+    team: Team,
+) -> list[float]:
+    """One step of the optimiser; the loss of each of its samples."""
     rate = stage.settings.learning_rate * (1 - state.step / stage.settings.steps) ** 0.9
     for group in state.optimiser.param_groups:
         group["lr"] = rate * min(1.0, (state.step + 1) / 20)
-    loss = _gradients(state, stage, settings, scans)
+    losses = _gradients(state, stage, settings, scans, team)
     state.optimiser.step()
     state.optimiser.zero_grad(set_to_none=True)
     state.step += 1
@@ -156,34 +168,47 @@ def _step(
     with torch.no_grad():
         for mean, now in zip(state.averaged.parameters(), state.network.parameters(), strict=True):
             mean.lerp_(now, 1 - decay)
-    return loss
+    return losses
 
 
 def _gradients(
-    state: RunState, stage: Stage, settings: GeneratorTrainingSettings, scans: list[Scan]
-) -> float:
-    """Put the gradients of one step where the optimiser looks for them; the loss."""
+    state: RunState,
+    stage: Stage,
+    settings: GeneratorTrainingSettings,
+    scans: list[Scan],
+    team: Team,
+) -> list[float]:
+    """Put the gradients of one step where the optimiser looks for them; the losses."""
     seed = settings.seed + stage.seed_offset
-    kind = next(state.network.parameters()).device.type
+    device = str(next(state.network.parameters()).device)
 
-    def loss_of(among: list[Scan]) -> torch.Tensor:
+    def loss_of(among: list[Scan], number: int) -> torch.Tensor:
         sample = draw_generator_sample(
-            among, stage.settings.patches, settings.spacing_mm, seed, state.step
+            among, stage.settings.patches, settings.spacing_mm, seed, number
         )
-        generator = torch.Generator().manual_seed(seed * 1_000_003 + state.step)
-        with torch.autocast(kind, torch.bfloat16, enabled=settings.half):
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + number)
+        with mixed_precision(device, wanted=settings.half):
             return stage.loss(state.network, sample, generator)
 
     if settings.privacy is not None:
         return private_gradients(
-            state.network, scans, settings.privacy, lambda s: loss_of([s]), secret_chance()
+            state.network,
+            scans,
+            settings.privacy,
+            lambda scan: loss_of([scan], state.step),
+            secret_chance(),
+            team=team,
         )
-    loss = loss_of(scans)
-    loss.backward()
+    losses = []
+    for number in team.share(state.step, settings.batch):
+        loss = loss_of(scans, number)
+        (loss / settings.batch).backward()
+        losses.append(float(loss.detach()))
+    team.add_up(state.network)
     norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
     if not bool(norm.isfinite()):  # in bfloat16 on a CPU some are not a number
         state.optimiser.zero_grad(set_to_none=True)
-    return float(loss.detach())
+    return [float(loss) for loss in team.together(torch.tensor(losses))]
 
 
 def autoencoder_stage(settings: GeneratorTrainingSettings) -> Stage:

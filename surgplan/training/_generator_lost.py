@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from scipy import ndimage
 
-from surgplan.synthesis import CLASSES, LOOKS, REMAINDER_HU, TISSUES, pack, unpack
+from surgplan.synthesis import CLASSES, LOOKS, REMAINDER_HU, TISSUES, NoiseShape, pack, unpack
+from surgplan.training._generator_noise import Neighbours
 from surgplan.training._generator_samples import Scan, plain_sample
 from surgplan.training._generator_settings import GeneratorTrainingSettings
 
@@ -32,13 +34,19 @@ class Lost:
     ----------
     noise
         ``(looks, classes)`` spread in Hounsfield units.
-    blur
-        For each look the standard deviation in voxels of a blur that gives white noise the same
-        correlation.
+    shape
+        How neighbours go together, for each look.
     """
 
     noise: torch.Tensor
-    blur: tuple[float, ...]
+    shape: tuple[NoiseShape, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it stands in a bundle's metadata."""
+        return {
+            "noise": [[round(float(v), 2) for v in row] for row in self.noise],
+            "noise_shape": [shape.to_dict() for shape in self.shape],
+        }
 
 
 def measure_lost(
@@ -46,38 +54,71 @@ def measure_lost(
 ) -> Lost:
     """The spread per look and class, and per look the correlation of neighbours.
 
-    Both are noise and not lost edges: they count voxels whose neighbours are all of their own
-    class, and the spread is that of a Gaussian with the same median absolute deviation. Scans are
-    taken as they are, since turning and zooming them would smooth their noise away. What a
-    look hardly shows is that of all looks.
+    The four looks of CT share one noise: it comes from the scanner, and the few scans of one phase
+    would pass theirs off as that of the phase. Rendered phantoms count where a modality has no real
+    scan; a modality without any scan has the noise of the other.
     """
-    places: list[list[Place]] = [[] for _ in LOOKS]
-    values: list[list[Values]] = [[] for _ in LOOKS]
-    pairs: list[list[Values]] = [[] for _ in LOOKS]
+    found: dict[bool, _Noise] = {}
+    for is_mr in (False, True):
+        own = [s for s in scans if s.is_mr == is_mr]
+        own = [s for s in own if not s.rendered] or own
+        if own:
+            found[is_mr] = _noise_of(autoencoder, settings, own)
+    by_look = [found.get(look == "MR") or next(iter(found.values())) for look in LOOKS]
+    return Lost(
+        noise=torch.stack([noise.spread for noise in by_look]),
+        shape=tuple(noise.shape for noise in by_look),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Noise:
+    spread: torch.Tensor
+    shape: NoiseShape
+
+
+def _noise_of(
+    autoencoder: torch.nn.Module, settings: GeneratorTrainingSettings, scans: Sequence[Scan]
+) -> _Noise:
+    """Spread of each class, and shape, of what is lost of scans of one modality.
+
+    Both are noise and not lost edges: they count voxels whose neighbours are all of their own
+    class (the nearest two in each direction for the correlation), and the spread is that of a
+    Gaussian with the same median absolute deviation. Scans are taken as they are, since turning
+    and zooming them would smooth their noise away. A class that they hardly show has the median
+    spread of the others.
+    """
+    device = next(autoencoder.parameters()).device
+    places: list[Place] = []
+    values: list[Values] = []
+    neighbours = Neighbours()
     for number in range(NOISE_SAMPLES):
         sample = plain_sample(
             scans, settings.autoencoder.patches, settings.spacing_mm, settings.seed + 3, number
         )
         with torch.no_grad():
-            mu, _ = autoencoder.encode(pack(sample.remainder))
-            kept = unpack(autoencoder.decode(mu))
+            mu, _ = autoencoder.encode(pack(sample.remainder.to(device)))
+            kept = unpack(autoencoder.decode(mu)).cpu()
         lost: Values = ((sample.remainder - kept) * REMAINDER_HU).float().numpy()
         index: Place = sample.index.numpy()
-        inner = ndimage.maximum_filter(index, 3) == ndimage.minimum_filter(index, 3)
-        places[sample.look].append(index[inner])
+        inner, deep = (_away_from_others(index, voxels) for voxels in (1, 2))
         lost = lost - _middles(lost, index, inner)[index]
-        values[sample.look].append(np.abs(lost[inner]))
-        pairs[sample.look].append(_neighbours(lost, index, inner))
-    everywhere = _spreads([x for look in places for x in look], [x for v in values for x in v])
-    known = everywhere[np.isfinite(everywhere)]
-    everywhere = np.where(
-        np.isfinite(everywhere), everywhere, np.median(known) if known.size else 0
-    )
-    own = np.array([_spreads(p, v) for p, v in zip(places, values, strict=True)])
-    noise = np.where(np.isfinite(own), own, everywhere)
-    noise[:, 0] = 0
-    blurs = [_blur_of(look or [p for other in pairs for p in other]) for look in pairs]
-    return Lost(noise=torch.from_numpy(noise.astype(np.float32)), blur=tuple(blurs))
+        places.append(index[inner])
+        values.append(np.abs(lost[inner]))
+        neighbours.add(*_scaled(lost, index, deep))
+    spread = _spreads(places, values)
+    known = spread[np.isfinite(spread)]
+    spread = np.where(np.isfinite(spread), spread, np.median(known) if known.size else 0)
+    spread[0] = 0
+    return _Noise(spread=torch.from_numpy(spread.astype(np.float32)), shape=neighbours.shape())
+
+
+def _away_from_others(index: Place, voxels: int) -> npt.NDArray[np.bool_]:
+    """Where all neighbours so near are of the same class; nobody knows those beyond the patch."""
+    side = 2 * voxels + 1
+    highest = ndimage.maximum_filter(index, side, mode="constant", cval=len(CLASSES))
+    same: npt.NDArray[np.bool_] = highest == ndimage.minimum_filter(index, side)
+    return same
 
 
 def _middles(lost: Values, index: Place, inner: npt.NDArray[np.bool_]) -> Values:
@@ -100,20 +141,11 @@ def _spreads(places: list[Place], values: list[Values]) -> npt.NDArray[np.float6
     return spread
 
 
-def _neighbours(lost: Values, index: Place, inner: npt.NDArray[np.bool_]) -> Values:
-    """Pairs of neighbours in a row inside one tissue, ``(n, 2)``, in its own spread, clipped."""
+def _scaled(
+    lost: Values, index: Place, inner: npt.NDArray[np.bool_]
+) -> tuple[Values, npt.NDArray[np.bool_]]:
+    """What is lost inside tissues in their own spread, clipped; and where that is."""
     counts = inner & ~np.isin(index, _NO_TISSUE)
-    both = counts[:, :, 1:] & counts[:, :, :-1]
     spread = _spreads([index[counts]], [np.abs(lost[counts])])
     scaled = np.clip(lost / np.nan_to_num(spread, nan=np.inf)[index], -_FLAT, _FLAT)
-    return np.stack([scaled[:, :, 1:][both], scaled[:, :, :-1][both]], axis=1).astype(np.float32)
-
-
-def _blur_of(pairs: list[Values]) -> float:
-    """The blur after which neighbours of white noise correlate as these do."""
-    found = np.concatenate(pairs) if pairs else np.zeros((0, 2), np.float32)
-    square = float((found**2).mean()) if len(found) else 0.0
-    if square == 0:
-        return 0.0
-    correlation = float(np.clip((found[:, 0] * found[:, 1]).mean() / square, 0.0, 0.8))
-    return float(np.sqrt(-0.25 / np.log(correlation))) if correlation > 0.02 else 0.0
+    return scaled.astype(np.float32), counts & np.isfinite(spread)[index]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from surgplan.errors import MissingExtraError, UsageError
+from surgplan.training._team import Team
 
 if TYPE_CHECKING:
     from surgplan.training._generator_samples import Scan
@@ -69,8 +70,10 @@ def private_gradients(
     settings: PrivacySettings,
     loss: Callable[[Scan], torch.Tensor],
     chance: torch.Generator,
-) -> float:
-    """Put the private gradients of one step where an optimiser looks for them; the mean loss.
+    *,
+    team: Team | None = None,
+) -> list[float]:
+    """Put the private gradients of one step where an optimiser looks for them; the losses.
 
     Parameters
     ----------
@@ -84,23 +87,30 @@ def private_gradients(
         Of one patch of a scan.
     chance
         Decides who takes part, and the noise; from `secret_chance` outside tests.
+    team
+        Processes that share the scans; one of them adds the noise.
     """
+    team = team or Team()
     parameters = [p for p in network.parameters() if p.requires_grad]
     total = [torch.zeros_like(p) for p in parameters]
     heaviest = max(s.weight for s in scans)
     rates = [settings.rate * s.weight / heaviest for s in scans]
     losses = []
-    for scan, rate in zip(scans, rates, strict=True):
-        if float(torch.rand((), generator=chance)) >= rate:
+    for number in range(team.rank, len(scans), team.size):
+        if float(torch.rand((), generator=chance)) >= rates[number]:
             continue
-        value = loss(scan)
+        value = loss(scans[number])
         gradients = torch.autograd.grad(value, parameters, allow_unused=True)
         losses.append(float(value.detach()))
         _add_clipped(total, gradients, settings.clip)
     for parameter, gradient in zip(parameters, total, strict=True):
-        noise = torch.randn(gradient.shape, generator=chance).to(gradient.device)
-        parameter.grad = (gradient + settings.noise * settings.clip * noise) / sum(rates)
-    return sum(losses) / len(losses) if losses else 0.0
+        parameter.grad = gradient
+        if team.leads:
+            noise = torch.randn(gradient.shape, generator=chance).to(gradient.device)
+            gradient.add_(settings.noise * settings.clip * noise)
+        gradient.div_(sum(rates))
+    team.add_up(network)
+    return losses
 
 
 def _add_clipped(

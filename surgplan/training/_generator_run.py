@@ -10,7 +10,12 @@ import torch
 
 from surgplan.errors import InputRefusedError
 from surgplan.synthesis import find_generator, load_generator
-from surgplan.training._generator_bundle_out import Part, trained_part, write_generator_bundle
+from surgplan.training._generator_bundle_out import (
+    Part,
+    rewrite_noise,
+    trained_part,
+    write_generator_bundle,
+)
 from surgplan.training._generator_loop import (
     Progress,
     autoencoder_stage,
@@ -24,6 +29,7 @@ from surgplan.training._generator_settings import (
     GeneratorTrainingSettings,
     read_generator_settings,
 )
+from surgplan.training._team import Team, joined
 
 
 def train_synthesis(
@@ -45,7 +51,7 @@ def train_synthesis(
     run
         Folder of the checkpoints and, at the end, of ``bundle/``; ``runs/NAME`` by default.
     device
-        ``'cpu'``, ``'cuda'``, ...
+        ``'cpu'``, ``'cuda'``, ...; processes started by torchrun share each step's batch.
     progress
         Called with the fraction done and a line of words.
 
@@ -61,24 +67,50 @@ def train_synthesis(
     _ = settings.promised_epsilon  # a missing accountant is found before hours of training
     folder = data or config.parent
     scans = [s for one in settings.sources for s in load_scans(one, folder, settings.spacing_mm)]
-    how = _How(run=run, device=device, progress=progress)
-    first = _trained_first(settings, scans, how) if settings.start is None else _given(settings)
-    autoencoder = first.part.network.to(device)
-    stage = flow_stage(settings, autoencoder, first.scale)
-    state = train_stage(stage, settings, scans, run, device=device, progress=progress)
-    adversarial = settings.network.sampler == "adversarial"
-    maker = state.averaged["maker"] if adversarial else state.averaged
-    private = settings.privacy is not None
-    second = trained_part(maker, state, settings.flow.steps, private=private)
-    bundle = run / "bundle"
-    write_generator_bundle(settings, (first.part, second), first.scale, first.lost, bundle)
-    return bundle
+    with joined(device) as team:
+        how = _How(run=run, team=team, progress=progress)
+        parts, first = _trained(settings, scans, how)
+        if team.leads:
+            write_generator_bundle(settings, parts, first.scale, first.lost, run / "bundle")
+        team.wait()
+    return run / "bundle"
+
+
+def measure_generator_noise(config: Path, bundle: Path, *, data: Path | None = None) -> Lost:
+    """Measure anew the noise that a generator puts back, and write it into its bundle.
+
+    The weights stay as they are.
+
+    Parameters
+    ----------
+    config
+        The generator's own, see `GeneratorTrainingSettings`: noise is that of its sources.
+    bundle
+        Folder of the generator.
+    data
+        Folder that the sources' paths are relative to; the config's own folder by default.
+
+    Raises
+    ------
+    InputRefusedError
+        If the config is that of another generator.
+    """
+    settings = read_generator_settings(config)
+    generator = load_generator(bundle)
+    if generator.name != settings.name:
+        msg = f"{config} trains {settings.name!r}, the bundle is {generator.name!r}; give its own"
+        raise InputRefusedError(msg)
+    folder = data or config.parent
+    scans = [s for one in settings.sources for s in load_scans(one, folder, settings.spacing_mm)]
+    lost = measure_lost(generator.autoencoder, settings, scans)
+    rewrite_noise(bundle, lost)
+    return lost
 
 
 @dataclass(frozen=True, kw_only=True)
 class _How:
     run: Path
-    device: str
+    team: Team
     progress: Progress | None
 
 
@@ -91,13 +123,28 @@ class _First:
     lost: Lost
 
 
+def _trained(
+    settings: GeneratorTrainingSettings, scans: list[Scan], how: _How
+) -> tuple[tuple[Part, Part], _First]:
+    """Both networks, and what is known of the first."""
+    first = _trained_first(settings, scans, how) if settings.start is None else _given(settings)
+    autoencoder = first.part.network.to(how.team.device)
+    stage = flow_stage(settings, autoencoder, first.scale)
+    state = train_stage(stage, settings, scans, how.run, team=how.team, progress=how.progress)
+    adversarial = settings.network.sampler == "adversarial"
+    maker = state.averaged["maker"] if adversarial else state.averaged
+    private = settings.privacy is not None
+    second = trained_part(maker, state, settings.flow.steps, private=private)
+    return (first.part, second), first
+
+
 def _trained_first(settings: GeneratorTrainingSettings, scans: list[Scan], how: _How) -> _First:
     state = train_stage(
         autoencoder_stage(settings),
         settings,
         scans,
         how.run,
-        device=how.device,
+        team=how.team,
         progress=how.progress,
     )
     network = state.averaged.eval()
@@ -123,5 +170,5 @@ def _given(settings: GeneratorTrainingSettings) -> _First:
     return _First(
         part=Part(network=network, steps=f"those of {other.name}", loss="none"),
         scale=other.scale,
-        lost=Lost(noise=other.noise, blur=other.noise_blur),
+        lost=Lost(noise=other.noise, shape=other.noise_shape),
     )

@@ -52,6 +52,8 @@ class Scan:
         Place in `LOOKS`.
     weight
         Share of the samples.
+    rendered
+        Whether it is the picture of a phantom, whose noise is ours and no scanner's.
     """
 
     image: torch.Tensor
@@ -59,6 +61,12 @@ class Scan:
     liver: npt.NDArray[np.int64]
     look: int
     weight: float
+    rendered: bool = False
+
+    @property
+    def is_mr(self) -> bool:
+        """Whether it is no CT."""
+        return LOOKS[self.look] == "MR"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,6 +105,7 @@ def load_scans(source: GeneratorSource, folder: Path, spacing_mm: float) -> list
                 liver=found.liver,
                 look=LOOKS.index(look),
                 weight=found.weight,
+                rendered=bool(source.source.phantom_seeds),
             )
         )
     return scans
@@ -133,7 +142,7 @@ def draw_generator_sample(
     centre = np.array(_centre(scan, rng))
     grid = sampling_grid(patch, (0.0, 0.0, 0.0), WARP, rng) * zoom
     grid = grid + torch.from_numpy(centre.astype(np.float32))
-    outside = HOUNSFIELD_AIR if LOOKS[scan.look] != "MR" else float(scan.image.min())
+    outside = float(scan.image.min()) if scan.is_mr else HOUNSFIELD_AIR
     image = warp(scan.image, grid, mode="bilinear", outside=outside)
     labels = warp(scan.labels.float(), grid, mode="nearest", outside=0)
     voxel_mm = spacing_mm * zoom

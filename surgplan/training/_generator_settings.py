@@ -83,6 +83,9 @@ class GeneratorTrainingSettings:
         Train so that no single scan can be told from the weights; None does not.
     spacing_mm
         Of the samples; each is zoomed a little and told its own spacing.
+    batch
+        Samples per step; processes started by torchrun share them. A private step takes as many as
+        take part instead.
     average
         Decay of the running average of weights, which is what gets shipped.
     seed
@@ -106,6 +109,7 @@ class GeneratorTrainingSettings:
     start: str | None = None
     privacy: PrivacySettings | None = None
     spacing_mm: float = 3.0
+    batch: int = 1
     average: float = 0.995
     seed: int = 0
     threads: int | None = None

@@ -11,14 +11,15 @@ from pathlib import Path
 
 import torch
 
-from surgplan.segmentation import build_network, find_model, load_network
+from surgplan.segmentation import build_network, find_model, load_network, mixed_precision
 from surgplan.training._checkpoint import STATE, RunState
 from surgplan.training._curves import write_curves
 from surgplan.training._loss import grouped_loss
-from surgplan.training._samples import draw_sample
+from surgplan.training._samples import Sample, draw_sample
 from surgplan.training._settings import TrainingSettings
 from surgplan.training._sources import Source, load_sources
 from surgplan.training._start import start_from
+from surgplan.training._team import Team, joined
 from surgplan.volume import ANATOMY
 
 LOG_EVERY = 20
@@ -46,33 +47,47 @@ def train(
     run
         Folder of the checkpoint; made where missing.
     device
-        ``'cpu'``, ``'cuda'``, ...
+        ``'cpu'``, ``'cuda'``, ...; processes started by torchrun share the work, see `joined`.
     progress
         Called with the fraction done and a line of words.
     """
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
+    with joined(device) as team:
+        return _train(settings, data, run, team, progress)
+
+
+def _train(
+    settings: TrainingSettings,
+    data: Path,
+    run: Path,
+    team: Team,
+    progress: Callable[[float, str], None] | None,
+) -> RunState:
     run.mkdir(parents=True, exist_ok=True)
     sources = [s for one in settings.sources for s in load_sources(one, data, settings.spacing_mm)]
-    state = _fresh_state(settings, device)
+    state = _fresh_state(settings, team.device)
     if (run / STATE).exists():
         state.load(run)
         log.info("resumed %s at step %d", run, state.step)
+    team.check_step(state.step)
     last_save = time.monotonic()
-    window: list[tuple[float, torch.Tensor]] = []
+    window: list[torch.Tensor] = []
     while state.step < settings.steps:
-        window.append(_step(state, sources, settings, device))
+        window.append(_step(state, sources, settings, team))
         if state.step % LOG_EVERY == 0 or state.step == settings.steps:
-            state.history.append(_summary(state, window))
+            state.history.append(_summary(state, torch.cat(window)))
             window = []
-            if progress:
+            if progress and team.leads:
                 progress(state.step / settings.steps, _words(state))
-        if time.monotonic() - last_save > 60 * settings.checkpoint_minutes:
+        if team.leads and time.monotonic() - last_save > 60 * settings.checkpoint_minutes:
             state.save(run)
             write_curves(state.history, run)
             last_save = time.monotonic()
-    state.save(run)
-    write_curves(state.history, run)
+    if team.leads:
+        state.save(run)
+        write_curves(state.history, run)
+    team.wait()
     return state
 
 
@@ -91,14 +106,34 @@ def _fresh_state(settings: TrainingSettings, device: str) -> RunState:
 
 
 def _step(
-    state: RunState, sources: list[Source], settings: TrainingSettings, device: str
-) -> tuple[float, torch.Tensor]:
-    sample = draw_sample(sources, settings, state.step)
+    state: RunState, sources: list[Source], settings: TrainingSettings, team: Team
+) -> torch.Tensor:
+    """One step of the optimiser; a row for each sample: its loss, then its Dice per class."""
     rate = settings.learning_rate * (1 - state.step / settings.steps) ** 0.9
     rate *= min(1.0, (state.step + 1) / 20)
     for group in state.optimiser.param_groups:
         group["lr"] = rate
-    with torch.autocast(torch.device(device).type, torch.bfloat16):
+    shown = [
+        _gradients(state, draw_sample(sources, settings, number), settings, team.device)
+        for number in team.share(state.step, settings.batch)
+    ]
+    team.add_up(state.network)
+    torch.nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
+    state.optimiser.step()
+    state.optimiser.zero_grad(set_to_none=True)
+    state.step += 1
+    decay = min(settings.average, state.step / (state.step + 10))
+    with torch.no_grad():
+        for mean, now in zip(state.averaged.parameters(), state.network.parameters(), strict=True):
+            mean.lerp_(now, 1 - decay)
+    return team.together(torch.stack(shown))
+
+
+def _gradients(
+    state: RunState, sample: Sample, settings: TrainingSettings, device: str
+) -> torch.Tensor:
+    """Add a sample's share of the mean gradient; its loss and its Dice per class."""
+    with mixed_precision(device):
         logits = state.network(sample.image[None].to(device))[0]
     emphasis = torch.tensor([1.0] + [settings.emphasis.get(s.name, 1.0) for s in ANATOMY])
     loss, dice = grouped_loss(
@@ -108,24 +143,13 @@ def _step(
         emphasis.to(device),
         balance=settings.balance * (1 - state.step / settings.steps),
     )
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
-    state.optimiser.step()
-    state.optimiser.zero_grad(set_to_none=True)
-    state.step += 1
-    decay = min(settings.average, state.step / (state.step + 10))
-    with torch.no_grad():
-        for mean, now in zip(state.averaged.parameters(), state.network.parameters(), strict=True):
-            mean.lerp_(now, 1 - decay)
-    return float(loss.detach()), dice.cpu()
+    (loss / settings.batch).backward()
+    return torch.cat([loss.detach()[None].float(), dice.float()])
 
 
-def _summary(state: RunState, window: list[tuple[float, torch.Tensor]]) -> dict[str, object]:
-    dice = torch.stack([d for _, d in window]).nanmean(dim=0)
-    row: dict[str, object] = {
-        "step": state.step,
-        "loss": round(sum(loss for loss, _ in window) / len(window), 4),
-    }
+def _summary(state: RunState, window: torch.Tensor) -> dict[str, object]:
+    loss, dice = window[:, 0].mean(), window[:, 1:].nanmean(dim=0)
+    row: dict[str, object] = {"step": state.step, "loss": round(float(loss), 4)}
     for segment in ANATOMY:
         value = float(dice[segment.label])
         if not math.isnan(value):

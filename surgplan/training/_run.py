@@ -8,6 +8,7 @@ from pathlib import Path
 from surgplan.training._bundle_out import write_bundle
 from surgplan.training._loop import train
 from surgplan.training._settings import read_training_settings
+from surgplan.training._team import joined
 
 
 def train_segmentation(
@@ -29,7 +30,7 @@ def train_segmentation(
     run
         Folder of the checkpoint and, at the end, of ``bundle/``; ``runs/NAME`` by default.
     device
-        ``'cpu'``, ``'cuda'``, ...
+        ``'cpu'``, ``'cuda'``, ...; processes started by torchrun share each step's batch.
     progress
         Called with the fraction done and a line of words.
 
@@ -40,7 +41,10 @@ def train_segmentation(
     """
     settings = read_training_settings(config)
     run = run or Path("runs") / settings.name
-    state = train(settings, data or config.parent, run, device=device, progress=progress)
     bundle = run / "bundle"
-    write_bundle(settings, state, bundle)
+    with joined(device) as team:
+        state = train(settings, data or config.parent, run, device=device, progress=progress)
+        if team.leads:
+            write_bundle(settings, state, bundle)
+        team.wait()
     return bundle

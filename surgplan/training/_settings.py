@@ -113,6 +113,8 @@ class TrainingSettings:
         Name of the model that is to look once more inside the liver, for the bundle.
     steps
         Optimiser steps in all.
+    batch
+        Samples per step; processes started by torchrun share them.
     patch
         Voxels per sample along (slice, row, column).
     spacing_mm
@@ -141,6 +143,7 @@ class TrainingSettings:
     start: str | None = None
     refined_by: str | None = None
     steps: int = 2400
+    batch: int = 1
     patch: tuple[int, int, int] = (80, 96, 96)
     spacing_mm: float = 3.0
     emphasis: Mapping[str, float] = field(default_factory=dict)

@@ -13,9 +13,11 @@ from safetensors.torch import save_file
 from surgplan.errors import ModelIntegrityError, NothingToDoError, UsageError
 from surgplan.synthesis import (
     CLASSES,
+    GENERATOR_SCHEMA,
     LOOKS,
     Generator,
     GeneratorSettings,
+    NoiseShape,
     SampleSettings,
     Scene,
     build_autoencoder,
@@ -37,6 +39,7 @@ from surgplan.synthesis import (
 )
 
 TINY = GeneratorSettings(code=(8, 8), flow=(8, 16))
+NOISE = NoiseShape(white=0.3, across_voxels=0.5, in_plane_voxels=0.9)
 
 
 def tiny_generator(settings: GeneratorSettings = TINY) -> Generator:
@@ -48,7 +51,7 @@ def tiny_generator(settings: GeneratorSettings = TINY) -> Generator:
         flow=build_flow(settings).eval(),
         scale=1.0,
         noise=torch.full((len(LOOKS), len(CLASSES)), 6.0),
-        noise_blur=(0.4,) * len(LOOKS),
+        noise_shape=(NOISE,) * len(LOOKS),
         spacing_mm=3.0,
         sha256=("", ""),
     )
@@ -198,7 +201,8 @@ def write_bundle(folder: Path, **changes: object) -> Path:
         "spacing_mm": 3.0,
         "scale": 1.0,
         "noise": generator.noise.tolist(),
-        "noise_blur": [0.4] * len(LOOKS),
+        "schema": GENERATOR_SCHEMA,
+        "noise_shape": [NOISE.to_dict()] * len(LOOKS),
         **changes,
     }
     (folder / "configs/metadata.json").write_text(
@@ -228,6 +232,43 @@ def test_a_bundle_is_verified_and_loaded(tmp_path: Path) -> None:
         load_generator(write_bundle(tmp_path / "other", classes=[1, 2]))
     with pytest.raises(NothingToDoError, match="no generator"):
         find_generator("nowhere")
+
+
+def test_bundles_of_older_schemas_are_read_and_newer_ones_refused(tmp_path: Path) -> None:
+    blurs = [0.3, 0.4, 0.5, 0.6, 0.7]
+    for name, given in (("list", blurs), ("number", 0.4)):
+        folder = write_bundle(tmp_path / name, noise_blur=given)
+        path = folder / "configs/metadata.json"
+        told = json.loads(path.read_text())
+        del told["surgplan"]["schema"], told["surgplan"]["noise_shape"]
+        path.write_text(json.dumps(told))
+        found = load_generator(folder).noise_shape
+        assert [shape.in_plane_voxels for shape in found] == (
+            given if name == "list" else [given] * len(LOOKS)
+        )
+        assert all(s.white == 0 and s.across_voxels == s.in_plane_voxels for s in found)
+    assert load_generator(write_bundle(tmp_path / "now")).noise_shape[2] == NOISE
+    with pytest.raises(ModelIntegrityError, match=r"schema 3.*newer surgplan"):
+        load_generator(write_bundle(tmp_path / "later", schema=3))
+    with pytest.raises(ModelIntegrityError, match="4 looks"):
+        load_generator(write_bundle(tmp_path / "few", noise_shape=[NOISE.to_dict()] * 4))
+    with pytest.raises(ModelIntegrityError, match="cannot be read"):
+        load_generator(write_bundle(tmp_path / "mixed", schema=2, noise_shape=None))
+
+
+def test_noise_has_the_spread_and_the_correlation_of_its_shape() -> None:
+    noise = NOISE.draw((60, 60, 60), torch.Generator().manual_seed(0))
+    assert float(noise.std()) == pytest.approx(1, abs=1e-4)
+    for axis, sigma in ((0, 0.5), (1, 0.9), (2, 0.9)):
+        kernel = torch.exp(-0.5 * (torch.arange(-8.0, 9.0) / sigma) ** 2)
+        for lag in (1, 2):
+            wanted = 0.7 * float((kernel[lag:] * kernel[:-lag]).sum() / (kernel**2).sum())
+            one, other = noise.narrow(axis, lag, 60 - lag), noise.narrow(axis, 0, 60 - lag)
+            assert float((one * other).mean()) == pytest.approx(wanted, abs=0.02)
+    again = NOISE.draw((60, 60, 60), torch.Generator().manual_seed(0))
+    assert torch.equal(noise, again)
+    with pytest.raises(UsageError, match="white"):
+        NoiseShape(white=1.2)
 
 
 def test_settings_refuse_nonsense() -> None:

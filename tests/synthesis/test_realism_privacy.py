@@ -8,8 +8,9 @@ from scipy import ndimage
 
 from surgplan.errors import UsageError
 from surgplan.synthesis import (
+    PATCH_SIDE,
+    Gallery,
     audit_copies,
-    descriptors,
     edge_profile,
     feature_distance,
     histogram_distance,
@@ -17,30 +18,87 @@ from surgplan.synthesis import (
     network_features,
     noise_power,
     texture_features,
+    texture_of,
 )
 from surgplan.volume import Geometry
 
+SIDE = 60
+INDEX = np.ones((SIDE,) * 3, np.int64)
+INDEX[:, 20:, :] = 2
+INDEX[:, :, 45:] = 9
+MEANS = np.array([0, 100, 40, 0, 0, 0, 0, 0, 0, 150])
 
-def texture(count: int, seed: int, side: int = 24) -> list[np.ndarray]:
+
+def person(seed: int) -> np.ndarray:
+    """Three structures, the same in everybody, with a texture and noise of one's own."""
     rng = np.random.default_rng(seed)
-    return [ndimage.gaussian_filter(rng.normal(size=(side,) * 3), 2.0) for _ in range(count)]
+    texture = ndimage.gaussian_filter(rng.normal(size=INDEX.shape), 1.6)
+    noise = rng.normal(size=INDEX.shape)
+    means = MEANS[INDEX]
+    return (means + 15 * texture / texture.std() + 8 * noise).astype(np.float32)
 
 
-def test_a_planted_copy_is_found_and_others_are_not() -> None:
-    training, held_out, made = texture(60, 0), texture(40, 1), texture(40, 2)
-    rng = np.random.default_rng(3)
-    # A copy in another brightness, noisy and moved by a voxel.
-    made[7] = 3 * np.roll(training[11], 1, axis=2) + 40
-    made[7] = made[7] + rng.normal(0, 0.5 * training[11].std(), made[7].shape)
-    audit = audit_copies(descriptors(made), descriptors(training), descriptors(held_out))
-    assert (7, 11) in audit.suspects
-    assert audit.largest > audit.threshold + 0.2
-    assert audit.copied <= 0.15
-    clean = audit_copies(descriptors(texture(40, 5)), descriptors(training), descriptors(held_out))
-    assert clean.copied <= 0.15
-    assert clean.largest < 0.6
+def patches_of(image: np.ndarray, index: np.ndarray = INDEX) -> list[np.ndarray]:
+    texture = texture_of(image, index)
+    starts = [(z, y, x) for z in (0, 30) for y in (5, 33) for x in (3, 31)]
+    return [texture[tuple(slice(n, n + PATCH_SIDE) for n in start)] for start in starts]
+
+
+@pytest.fixture(scope="module")
+def gallery() -> Gallery:
+    return Gallery([texture_of(person(seed), INDEX) for seed in (0, 1)])
+
+
+@pytest.fixture(scope="module")
+def held_out() -> list[np.ndarray]:
+    return [patch for seed in (2, 3) for patch in patches_of(person(seed))]
+
+
+def noisy(image: np.ndarray) -> np.ndarray:
+    return image + np.random.default_rng(9).normal(0, 15, image.shape)
+
+
+NEAR_COPIES = {
+    "noisy": noisy,
+    "blurred": lambda image: noisy(ndimage.gaussian_filter(image, 1.2)),
+    "brightened": lambda image: noisy(1.6 * image + 70),
+    "moved by half a voxel": lambda image: noisy(ndimage.shift(image, 0.5, order=1)),
+    "moved by voxels": lambda image: noisy(np.roll(image, (1, -2, 3), axis=(0, 1, 2))),
+    "larger": lambda image: noisy(ndimage.zoom(image, 1.07, order=1)[:SIDE, :SIDE, :SIDE]),
+}
+
+
+@pytest.mark.parametrize("way", NEAR_COPIES)
+def test_a_near_copy_is_found(gallery: Gallery, held_out: list[np.ndarray], way: str) -> None:
+    strange, copy = patches_of(person(5)), patches_of(NEAR_COPIES[way](person(1)))
+    audit = audit_copies([*strange, copy[6]], gallery, held_out)
+    assert len(strange) in audit.suspects
+    assert audit.copied <= 3 / 9
+    match = audit.matches[-1]
+    assert match.correlation == audit.largest > audit.threshold + 0.2
+    assert match.scan == 1
+    start = np.array((30, 33, 3))
+    moved = {"moved by voxels": (-1, 2, -3), "larger": -0.07 * start}.get(way, (0, 0, 0))
+    np.testing.assert_allclose(match.place, start + np.array(moved), atol=2)
+
+
+def test_the_same_labels_in_another_brightness_are_no_copy(
+    gallery: Gallery, held_out: list[np.ndarray]
+) -> None:
+    audit = audit_copies(patches_of(1.3 * person(6) - 20), gallery, held_out)
+    assert audit.copied <= 3 / 8
+    assert audit.largest < audit.largest_held_out + 0.1
+    outlines = audit_copies(patches_of(noisy(MEANS[INDEX])), gallery, held_out)
+    assert outlines.largest < audit.largest_held_out + 0.1
+
+
+def test_an_audit_refuses_what_it_cannot_compare(gallery: Gallery) -> None:
     with pytest.raises(UsageError, match="audit"):
-        audit_copies(descriptors(made), descriptors(training), np.zeros((0, 1000)))
+        audit_copies(patches_of(person(1)), gallery, [])
+    with pytest.raises(UsageError, match="24 voxels a side"):
+        gallery.nearest(np.zeros((24, 24, 20), np.float32))
+    with pytest.raises(UsageError, match="24 voxels"):
+        Gallery([np.zeros((20, 40, 40), np.float32)])
 
 
 def test_membership_is_a_coin_where_losses_are_alike() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from surgplan.errors import UsageError
 from surgplan.synthesis import (
@@ -23,6 +24,7 @@ from surgplan.volume import (
     ANATOMY,
     LEFT_KIDNEY,
     LIVER,
+    LIVER_CYST,
     LIVER_TUMOUR,
     LUNGS,
     PORTAL_VEIN,
@@ -135,6 +137,30 @@ def test_thick_slices_and_exact_shapes(body: Body) -> None:
     np.testing.assert_array_equal(
         synthesise(plain, seed=0, body=body).label_map.array, balls().array
     )
+
+
+def test_lesions_are_told_as_they_look_in_thick_slices(body: Body) -> None:
+    wishes = (LesionWish(kind="cyst", diameter_mm=10), LesionWish(kind="cyst", diameter_mm=40))
+    thin, thick = (
+        synthesise(
+            VolumeSettings(spacing_mm=4.0, slice_mm=slice_mm, look="portal", lesions=wishes),
+            seed=4,
+            body=body,
+        )
+        for slice_mm in (None, 10.0)
+    )
+    large, small = thick.lesions
+    assert (large.diameter_mm, small.diameter_mm) == (40, 10)
+    assert small.contrast > thin.lesions[1].contrast + 15  # blurred with the liver around it
+    assert large.contrast < small.contrast
+    for lesion in thick.lesions:
+        pieces, _ = ndimage.label(thick.label_map.mask(LIVER_CYST))
+        at = np.rint(thick.image.geometry.to_index(np.array(lesion.centre_mm))).astype(int)
+        own = pieces == pieces[tuple(at)]
+        assert own.sum() * thick.image.geometry.voxel_volume_mm3 / 1000 == pytest.approx(
+            lesion.voxel_ml, abs=0.01
+        )
+    assert [x.distance_mm for x in thick.lesions] == [x.distance_mm for x in thin.lesions]
 
 
 def test_a_body_bends_around_another_liver(body: Body) -> None:

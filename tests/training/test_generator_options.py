@@ -24,6 +24,7 @@ from surgplan.training import read_generator_settings, train_synthesis
 from surgplan.training._generator_adversary import adversarial_loss, build_adversary
 from surgplan.training._generator_private import PrivacySettings, private_gradients
 from surgplan.training._generator_samples import Scan, draw_generator_sample, load_scans
+from surgplan.training._team import Team
 from surgplan.volume import ANATOMY, LIVER, Geometry, LabelMap, Volume
 
 BASE = """
@@ -193,6 +194,31 @@ def test_one_scan_moves_the_sum_by_no_more_than_the_clip() -> None:
     both = sum_of(people(1.0, 1.0))
     assert torch.allclose(both, torch.tensor([0.33, 0.44]), atol=1e-5)  # the small one as it is
     assert torch.allclose(sum_of(people(1.0, 1.0, 1.0)), both, atol=1e-5)  # not a number: nothing
+
+
+def test_processes_share_scans_and_one_of_them_adds_the_noise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Team, "add_up", lambda *_: None)  # what the processes hold beforehand
+    network = Two()
+    slopes = torch.tensor([[30.0, 40.0], [0.03, 0.04], [-0.02, 0.01]])
+
+    def gradients(team: Team, noise: float) -> torch.Tensor:
+        settings = PrivacySettings(noise=noise, clip=0.5, rate=1.0)
+
+        def loss(scan: Scan) -> torch.Tensor:
+            return (network.weight * slopes[scan.look]).sum()
+
+        chance = torch.Generator().manual_seed(0)
+        private_gradients(network, people(1.0, 1.0, 1.0), settings, loss, chance, team=team)
+        assert network.weight.grad is not None
+        return network.weight.grad.clone()
+
+    parts = [gradients(Team(rank=rank, size=2), 1e-9) for rank in (0, 1)]
+    assert torch.allclose(parts[0] + parts[1], gradients(Team(), 1e-9), atol=1e-6)
+    assert float(parts[1].norm()) == pytest.approx(0.05 / 3, rel=1e-4)  # the second scan alone
+    assert torch.equal(gradients(Team(rank=1, size=2), 50.0), parts[1])
+    assert float((gradients(Team(rank=0, size=2), 50.0) - parts[0]).norm()) > 1
 
 
 def test_noise_and_chance_are_those_of_the_settings() -> None:

@@ -17,6 +17,7 @@ from surgplan.synthesis import (
     CLASSES,
     LOOKS,
     REMAINDER_HU,
+    NoiseShape,
     VolumeSettings,
     body_of,
     load_generator,
@@ -27,6 +28,7 @@ from surgplan.training import read_generator_settings, train_synthesis
 from surgplan.training._checkpoint import RunState
 from surgplan.training._generator_loop import autoencoder_stage, train_stage
 from surgplan.training._generator_lost import measure_lost
+from surgplan.training._generator_noise import Neighbours
 from surgplan.training._generator_samples import draw_generator_sample, load_scans, plain_sample
 from surgplan.volume import ANATOMY, LIVER, SPLEEN, Geometry, LabelMap, Volume
 
@@ -106,6 +108,10 @@ def test_a_sample_holds_what_means_leave_over(data: Path) -> None:
 class CarriesNothing(torch.nn.Module):
     """An autoencoder that loses all of a remainder."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.place = torch.nn.Parameter(torch.zeros(1))  # tells the device
+
     def encode(self, blocks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return torch.zeros_like(blocks), torch.ones_like(blocks)
 
@@ -113,22 +119,77 @@ class CarriesNothing(torch.nn.Module):
         return torch.zeros_like(latent)
 
 
-@pytest.mark.parametrize("blur", [0.0, 0.7])
-def test_lost_noise_is_not_lost_edges(data: Path, blur: float) -> None:
+SHAPES = (
+    NoiseShape(white=1.0),
+    NoiseShape(across_voxels=0.5, in_plane_voxels=0.8),
+    NoiseShape(white=0.4, across_voxels=0.5, in_plane_voxels=1.0),
+)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_lost_noise_is_not_lost_edges(data: Path, shape: NoiseShape) -> None:
     settings = read_generator_settings(config(data, 2))
     (scan,) = load_scans(settings.sources[0], data, 6.0)
-    noise = ndimage.gaussian_filter(np.random.default_rng(1).normal(size=scan.image.shape), blur)
+    noise = shape.draw(tuple(scan.image.shape), torch.Generator().manual_seed(1))
     spread = torch.tensor([5.0, 20.0])[(scan.labels == SPLEEN.label).long()]
     clean = torch.where(scan.labels == LIVER.label, 110.0, 160.0)
     clean[scan.labels == 0] = -80.0
     clean = torch.from_numpy(ndimage.gaussian_filter(clean.numpy(), 0.6))  # edges, up to 190 HU
-    noisy = clean + spread * torch.from_numpy(noise / noise.std()).float()
-    lost = measure_lost(CarriesNothing(), settings, [replace(scan, image=noisy)])
+    lost = measure_lost(CarriesNothing(), settings, [replace(scan, image=clean + spread * noise)])
     own = lost.noise[LOOKS.index("portal")]
     assert float(own[CLASSES.index(LIVER.label)]) == pytest.approx(5, rel=0.25)
     assert float(own[CLASSES.index(SPLEEN.label)]) == pytest.approx(20, rel=0.25)
-    assert lost.blur[LOOKS.index("portal")] == pytest.approx(blur, abs=0.15 if blur else 0.3)
     assert torch.equal(own, lost.noise[LOOKS.index("MR")])  # a look without scans has that of all
+    assert lost.shape[LOOKS.index("MR")] == lost.shape[LOOKS.index("portal")]
+    np.testing.assert_allclose(
+        correlation(lost.shape[LOOKS.index("portal")]), correlation(shape), atol=0.07
+    )
+
+
+def test_noise_is_that_of_real_scans_of_the_modality_whatever_the_phase(data: Path) -> None:
+    settings = read_generator_settings(config(data, 2))
+    (scan,) = load_scans(settings.sources[0], data, 6.0)
+    noise = torch.randn(scan.image.shape, generator=torch.Generator().manual_seed(3))
+    flat = torch.where(scan.labels == LIVER.label, 110.0, -80.0)
+    real, drawn, mr = (
+        replace(scan, image=flat + spread * noise, look=LOOKS.index(look), rendered=rendered)
+        for spread, look, rendered in ((5, "portal", False), (40, "native", True), (15, "MR", True))
+    )
+    lost = measure_lost(CarriesNothing(), settings, [real, drawn, mr])
+    liver = lost.noise[:, CLASSES.index(LIVER.label)].tolist()
+    assert liver[:4] == pytest.approx([5] * 4, rel=0.15)
+    assert liver[4] == pytest.approx(15, rel=0.15)  # no real one to measure
+    (only,) = load_scans(read_generator_settings(phantoms(data)).sources[0], data, 8.0)
+    assert only.rendered
+    assert not scan.rendered
+
+
+def phantoms(folder: Path) -> Path:
+    path = folder / "phantoms.toml"
+    start = CONFIG.index("[[source]]")
+    source = '[[source]]\nname = "phantom"\nphantom_seeds = [1]\n'
+    path.write_text(CONFIG[:start].format(steps=2).replace("= 6.0", "= 8.0") + source)
+    return path
+
+
+def correlation(shape: NoiseShape) -> np.ndarray:
+    """Of neighbours in a large piece of noise."""
+    counted = Neighbours()
+    noise = shape.draw((64, 64, 64), torch.Generator().manual_seed(2)).numpy()
+    counted.add(noise, np.ones(noise.shape, bool))
+    return counted.correlation
+
+
+def test_white_and_blurred_noise_are_told_apart() -> None:
+    for shape in SHAPES:
+        counted = Neighbours()
+        noise = shape.draw((64, 64, 64), torch.Generator().manual_seed(2)).numpy()
+        counted.add(noise, np.ones(noise.shape, bool))
+        found = counted.shape()
+        assert found.white == pytest.approx(shape.white, abs=0.06)
+        if shape.white < 1:
+            assert found.across_voxels == pytest.approx(shape.across_voxels, abs=0.06)
+            assert found.in_plane_voxels == pytest.approx(shape.in_plane_voxels, abs=0.06)
 
 
 def test_a_plain_sample_is_the_scan_itself(data: Path) -> None:
@@ -158,7 +219,7 @@ def test_a_run_cut_off_ends_in_the_same_bundle(data: Path, monkeypatch: pytest.M
     scans = load_scans(settings.sources[0], data, 6.0)
     real = loop._step
 
-    def step(state: RunState, *rest: Any) -> float:
+    def step(state: RunState, *rest: Any) -> list[float]:
         if state.step == 3:
             state.save(data / "cut" / "autoencoder")
             raise KeyboardInterrupt
