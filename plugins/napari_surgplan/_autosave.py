@@ -15,6 +15,7 @@ from typing import Any
 from platformdirs import user_data_path
 
 from napari_surgplan._follow import TRIANGLES
+from napari_surgplan._newest import quick_turns
 from napari_surgplan._state import State
 from surgplan.errors import SurgplanError
 from surgplan.io import (
@@ -93,6 +94,11 @@ class Autosave:
         if not waiting:
             self._last = self._pool.submit(self._save, target)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a state is being written."""
+        return self._last is not None and not self._last.done()
+
     def wait(self) -> None:
         """Return when the state last given is on the disk, or was refused."""
         if self._last is not None:
@@ -109,9 +115,10 @@ class Autosave:
         if state.volume is None:
             return
         try:
-            if target.case is None:
-                target.case = _new_case(target.source)
-            save(target.case, state, before=target.saved)
+            with quick_turns():
+                if target.case is None:
+                    target.case = _new_case(target.source)
+                save(target.case, state, before=target.saved)
         except (SurgplanError, OSError) as e:
             self._tell(f"Not saved: {e}. Export the case to another folder to keep your work.")
         else:

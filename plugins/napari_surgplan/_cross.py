@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,8 +10,10 @@ import numpy.typing as npt
 from psygnal import Signal
 
 from napari_surgplan._drawing import Drawing
-from napari_surgplan._eyes import SCAN, SURFACE, role_of
+from napari_surgplan._eyes import SCAN, role_of
 from napari_surgplan._layers import to_world
+from napari_surgplan._solids import Solids
+from napari_surgplan._throttle import Throttle
 
 if TYPE_CHECKING:
     from napari_surgplan._session import Session
@@ -32,6 +34,8 @@ class Cross:
         Says where to look, and hears where the user looks.
     viewer
         The main view; a napari viewer, or a `ViewerModel`, which has no canvas to draw on.
+    solids
+        Drawn in every view in 3D, and hit by clicks there.
 
     Attributes
     ----------
@@ -47,16 +51,20 @@ class Cross:
     joined = Signal(object)
     left = Signal(object)
 
-    def __init__(self, session: Session, viewer: Any) -> None:
+    def __init__(self, session: Session, viewer: Any, solids: Solids) -> None:
         self.session = session
+        self.solids = solids
         self._views: list[Any] = []
         self.drawings: dict[Any, Drawing] = {}
         self._placed: dict[Any, tuple[Any, Any]] = {}
         self._busy = False
         self._colour = COLOUR
         self._shown = True
+        self._scrolled_in: Any = None
+        self._rest = Throttle(self._draw, viewer)
         session.focus_changed.connect(self._show)
         session.scan_changed.connect(self._draw)
+        solids.changed.connect(self._draw_solids)
         window = getattr(viewer, "window", None)
         self.join(viewer, None if window is None else window._qt_viewer.canvas)
 
@@ -70,6 +78,7 @@ class Cross:
         self._views.append(view)
         if canvas is not None:
             self.drawings[view] = Drawing(view, canvas)
+            self.drawings[view].show_solids(self.solids)
         view.dims.events.current_step.connect(lambda: self._scrolled(view))
         view.dims.events.range.connect(lambda: self._step_by_slice(view))
         for turned in (view.dims.events.order, view.dims.events.ndisplay):
@@ -101,14 +110,25 @@ class Cross:
     def _show(self, _: object) -> None:
         for view in self._views:
             self._place(view)
-        self._draw()
+        if self._scrolled_in is None:
+            self._draw()
+        else:  # the cross in the others follows a moment later: slices are to fly past
+            self._draw_in((self._scrolled_in,))
+            self._rest.ask()
         self.placed.emit()
 
     def _turned(self, view: Any) -> None:
         if view in self._views:
             self._place(view, everywhere=True)
             self._draw()
+            if view in self.drawings:
+                self.drawings[view].show_solids(self.solids)
             self.placed.emit()
+
+    def _draw_solids(self) -> None:
+        for view, drawing in self.drawings.items():
+            if view.dims.ndisplay == 3:
+                drawing.show_solids(self.solids)
 
     def _place(self, view: Any, *, everywhere: bool = False) -> None:
         """Bring a view to the slice of the point; it is cut anew only where that is a new one."""
@@ -127,12 +147,17 @@ class Cross:
         self._placed[view] = (view.dims.range, view.dims.current_step)
 
     def _draw(self) -> None:
+        self._rest.drop()
+        self._draw_in(self.drawings)
+
+    def _draw_in(self, views: Iterable[Any]) -> None:
         focus, volume = self.session.focus_mm, self.session.volume
         ends = None
         if focus is not None and volume is not None and self._shown:
             ends = cross_of(focus, volume.geometry)
-        for drawing in self.drawings.values():
-            drawing.show_cross(ends, self._colour)
+        for view in views:
+            if view in self.drawings:
+                self.drawings[view].show_cross(ends, self._colour)
 
     def _scrolled(self, view: Any) -> None:
         focus = self.session.focus_mm
@@ -144,7 +169,11 @@ class Cross:
         world = np.array(to_world(focus))  # its own: a view would move the point itself
         axis = view.dims.order[0]
         world[axis] = view.dims.point[axis]
-        self.session.focus(to_world(world))
+        self._scrolled_in = view
+        try:
+            self.session.focus(to_world(world))
+        finally:
+            self._scrolled_in = None
 
     def _step_by_slice(self, view: Any) -> None:
         """Sliders step from slice to slice; napari takes the finest layer, a millimetre."""
@@ -176,7 +205,7 @@ class Cross:
             return
         world = np.array(event.position, dtype=np.float64)
         if view.dims.ndisplay == 3:
-            hit = hit_of(view.layers, world, np.asarray(event.view_direction))
+            hit = hit_of(self.solids, world, np.asarray(event.view_direction))
             if hit is None:
                 return
             world = hit
@@ -200,7 +229,7 @@ def _step(limits: tuple[float, float, float], at: float) -> int:
 
 
 def hit_of(
-    layers: Any, start: npt.NDArray[np.float64], direction: npt.NDArray[np.float64]
+    solids: Solids, start: npt.NDArray[np.float64], direction: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64] | None:
     """The nearest corner of a surface along a line of sight, in napari's world.
 
@@ -208,16 +237,14 @@ def hit_of(
     """
     along = direction / np.linalg.norm(direction)
     best: tuple[bool, float, npt.NDArray[np.float64]] | None = None
-    for layer in layers:
-        if role_of(layer) != SURFACE or not layer.visible:
-            continue
-        points = np.asarray(layer.vertices) - start
+    for solid in solids.visible():
+        points = solid.points - start
         depth = points @ along
         aside = np.einsum("ij,ij->i", points, points) - depth**2
         near = np.flatnonzero(aside <= NEAR_MM**2)
         if len(near):
             first = near[np.argmin(depth[near])]
-            found = (layer.opacity < 1, float(depth[first]), np.asarray(layer.vertices)[first])
+            found = (solid.opacity < 1, float(depth[first]), solid.points[first])
             if best is None or found[:2] < best[:2]:
                 best = found
     return None if best is None else np.asarray(best[2], dtype=np.float64)

@@ -1,4 +1,4 @@
-"""What is drawn over the layers of one view: the cross, and the cut with its handles.
+"""What is drawn among the layers of one view: surfaces, the cross, and the cut with its handles.
 
 As layers they would be cut anew in every view, and their shaders built anew, whenever the mouse
 moves: a tenth of a second on a computer without a graphics card.
@@ -8,26 +8,48 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from vispy.color import Color
-from vispy.gloo import IndexBuffer, VertexBuffer
-from vispy.scene.visuals import Line, Markers, create_visual_node
-from vispy.visuals import Visual
+from vispy.scene.visuals import Image, Line, Markers
+from vispy.visuals.transforms import STTransform
+
+from napari_surgplan._solids import Solid, Solids, merged
+from napari_surgplan._triangles import Mesh, Triangles
 
 World = npt.NDArray[np.float64]
 
 _OPACITY = 0.6
 _HANDLE_PIXELS, _BORDER_PIXELS = 13, 3
 _BORDER, _FACE = "#1565c0", "white"
-_CUT_OVER, _CROSS_OVER, _HANDLES_OVER = 1000, 1001, 1002
+_MARK_PIXELS, _MARK_BORDER, _MARK_FACE = 16, "black", "#ffe14d"
+_SOLIDS, _SEE_THROUGH, _TINT, _CUT, _CROSS, _HANDLES = 997, 998, 999, 1000, 1001, 1002
 """Order of drawing; napari draws its layers before."""
 
 
 def _none(width: int) -> Callable[[], Any]:
     return lambda: np.zeros((0, width))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tint:
+    """A picture that lies in a slice.
+
+    Attributes
+    ----------
+    rgba
+        ``(h, w, 4)`` uint8.
+    first_mm, step_mm
+        ``(2,)`` each: where the middle of its first pixel lies and how large pixels are, down and
+        across the view, in napari's world.
+    """
+
+    rgba: npt.NDArray[np.uint8]
+    first_mm: tuple[float, float]
+    step_mm: tuple[float, float]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,57 +66,15 @@ class Sketch:
         ``(n, 4)`` red, green, blue, opacity of the points, 0..1.
     handles
         ``(k, 3)``.
+    tint
+        What is resected, on a slice; None for nothing.
     """
 
     points: World = field(default_factory=_none(3))
     triangles: npt.NDArray[np.int64] = field(default_factory=_none(3))
     colours: npt.NDArray[np.float32] = field(default_factory=_none(4))
     handles: World = field(default_factory=_none(3))
-
-
-class TrianglesVisual(Visual):
-    """Coloured triangles that keep their shader when they change; vispy's meshes do not."""
-
-    _VERTEX = """
-        varying vec4 v_colour;
-        void main() {
-            v_colour = $colour;
-            gl_Position = $transform(vec4($position, 1.0));
-        }
-    """
-    _FRAGMENT = """
-        varying vec4 v_colour;
-        void main() { gl_FragColor = v_colour; }
-    """
-
-    def __init__(self) -> None:
-        super().__init__(vcode=self._VERTEX, fcode=self._FRAGMENT)
-        self._points = VertexBuffer(np.zeros((3, 3), dtype=np.float32))
-        self._colours = VertexBuffer(np.zeros((3, 4), dtype=np.float32))
-        self.shared_program.vert["position"] = self._points
-        self.shared_program.vert["colour"] = self._colours
-        self._index_buffer = IndexBuffer()
-        self._draw_mode = "triangles"
-        self._some = False
-        self.freeze()
-
-    def set_data(self, points: World, triangles: World, colours: World) -> None:
-        """Draw these; points ``(n, 3)`` as vispy has them, x first."""
-        self._some = len(triangles) > 0
-        if self._some:
-            self._points.set_data(np.ascontiguousarray(points, dtype=np.float32))
-            self._colours.set_data(np.ascontiguousarray(colours, dtype=np.float32))
-            self._index_buffer.set_data(np.ascontiguousarray(triangles, dtype=np.uint32))
-        self.update()
-
-    def _prepare_transforms(self, view: Any) -> None:
-        view.view_program.vert["transform"] = view.transforms.get_transform()
-
-    def _prepare_draw(self, view: Any) -> bool:
-        return self._some
-
-
-Triangles = create_visual_node(TrianglesVisual)
+    tint: Tint | None = None
 
 
 class Drawing:
@@ -110,30 +90,58 @@ class Drawing:
 
     def __init__(self, view: Any, canvas: Any) -> None:
         self._view = view
-        scene = canvas.view.scene
-        self._cut = Triangles(parent=scene)
-        self._cross = Line(connect="segments", method="gl", parent=scene)
-        self._handles = Markers(pos=np.zeros((1, 3)), parent=scene)  # without any, it has no size
-        self._cut.order, self._cross.order = _CUT_OVER, _CROSS_OVER
-        self._handles.order = _HANDLES_OVER
+        self._scene = canvas.view.scene
+        self._solids = self._node(Triangles(), _SOLIDS)
+        self._liver = self._node(Triangles(), _SEE_THROUGH)
+        self._cut = self._node(Triangles(), _CUT)
+        self._cross = self._node(Line(connect="segments", method="gl"), _CROSS)
+        self._handles = self._node(Markers(pos=np.zeros((1, 3))), _HANDLES)  # none has no size
+        self._mark: Any = None
+        self._tint: Any = None
+        self._solids.set_gl_state("translucent", depth_test=True, cull_face=False)
+        self._liver.set_gl_state("translucent", depth_test=False, cull_face=False)
         self._handles.set_gl_state("translucent", depth_test=False)
         self._handles.visible = self._cross.visible = False
         self._shown = Sketch()
+        self._lines: tuple[World | None, str] = (None, "")
+
+    def show_solids(self, solids: Solids) -> None:
+        """Draw surfaces, in 3D; on slices none."""
+        shown = solids.visible() if self._solid else ()
+        last = sorted(shown, key=lambda solid: solid.opacity < 1)
+        for node, through in ((self._solids, False), (self._liver, True)):
+            node.ask(partial(self._mesh, [s for s in last if s.see_through == through]))
+        mark = solids.mark if self._solid else None
+        if mark is not None and self._mark is None:
+            self._mark = self._node(Markers(pos=np.zeros((1, 3))), _HANDLES)
+            self._mark.set_gl_state("translucent", depth_test=False)
+        if self._mark is not None:
+            self._mark.visible = mark is not None
+        if mark is not None:
+            self._mark.set_data(
+                self._placed(mark[None]), size=_MARK_PIXELS, edge_width=_BORDER_PIXELS,
+                edge_color=_MARK_BORDER, face_color=_MARK_FACE,
+            )  # fmt: skip
 
     def show_cross(self, ends: World | None, colour: str) -> None:
         """Draw straight lines, one along each axis, ``(3, 2, 3)`` in napari's world; or none."""
-        self._cross.visible = ends is not None
+        along = None
         if ends is not None:
-            along = ends[list(self._view.dims.displayed)].reshape(-1, 3)
-            rgba = Color(colour, alpha=_OPACITY).rgba
-            self._cross.set_data(pos=self._placed(along), color=rgba)
+            along = self._placed(ends[list(self._view.dims.displayed)].reshape(-1, 3))
+        before, self._lines = self._lines, (along, colour)
+        if before[1] == colour and np.array_equal(along, before[0]):  # type: ignore[arg-type]
+            return
+        self._cross.visible = along is not None
+        if along is not None:
+            self._cross.set_data(pos=along, color=Color(colour, alpha=_OPACITY).rgba)
             self._cross.set_gl_state("translucent", depth_test=self._solid)
 
     def show_cut(self, sketch: Sketch) -> None:
         """Draw a cut and its handles."""
         before, self._shown = self._shown, sketch
         if sketch.points is not before.points:
-            self._cut.set_data(self._placed(sketch.points), sketch.triangles, sketch.colours)
+            mesh = self._placed(sketch.points), sketch.triangles, sketch.colours
+            self._cut.ask(lambda: mesh)
             self._cut.set_gl_state("translucent", depth_test=self._solid, cull_face=False)
         if not np.array_equal(sketch.handles, before.handles):
             self._handles.visible = len(sketch.handles) > 0
@@ -145,17 +153,45 @@ class Drawing:
                     edge_color=_BORDER,
                     face_color=_FACE,
                 )
+        if sketch.tint is not before.tint:
+            self._show_tint(sketch.tint)
+
+    def _show_tint(self, tint: Tint | None) -> None:
+        if self._tint is not None:
+            self._tint.visible = tint is not None
+        if tint is None:
+            return
+        if self._tint is None:
+            image = Image(tint.rgba, method="subdivide", interpolation="nearest")
+            self._tint = self._node(image, _TINT)
+            self._tint.set_gl_state("translucent", depth_test=False, cull_face=False)
+            self._tint.transform = STTransform()
+        self._tint.set_data(tint.rgba)
+        (down, across), (tall, wide) = tint.first_mm, tint.step_mm
+        self._tint.transform.scale = (wide, tall)
+        self._tint.transform.translate = (across - wide / 2, down - tall / 2)
 
     def close(self) -> None:
         """Let go of the canvas."""
-        for node in (self._cut, self._cross, self._handles):
-            node.parent = None
+        nodes = (self._solids, self._liver, self._cut, self._cross, self._handles)
+        for node in (*nodes, self._mark, self._tint):
+            if node is not None:
+                node.parent = None
+
+    def _node(self, node: Any, order: int) -> Any:
+        node.order = order
+        node.parent = self._scene
+        return node
+
+    def _mesh(self, solids: list[Solid]) -> Mesh:
+        points, triangles, colours = merged(solids)
+        return self._placed(points), triangles, colours
 
     @property
     def _solid(self) -> bool:
         return len(self._view.dims.displayed) == 3
 
-    def _placed(self, world: World) -> World:
+    def _placed(self, world: npt.NDArray[np.floating[Any]]) -> World:
         """``(n, 3)`` of napari's world in the scene of vispy, x first; slices are flat."""
         axes = list(self._view.dims.displayed)
         placed = np.zeros((len(world), 3))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from napari.components.overlays import TextOverlay
 
 import surgplan
+from napari_surgplan._marks import Marks, Word, width_of
 
 TOWARDS = ("S", "P", "L")
 """Where napari's world axes (z, y, x) point in the patient."""
@@ -18,15 +20,17 @@ NAMES = {0: "Axial", 1: "Coronal", 2: "Sagittal"}
 FROM_THE_FRONT = (0.0, 1.0, 0.0)
 HEAD_UP = (1.0, 0.0, 0.0)
 
-EDGES = {
-    "top": "top_center",
-    "bottom": "bottom_center",
-    "left": "middle_left",
-    "right": "middle_right",
-}
+EDGE, TOP, CORNER = 16, 20, 10
+"""Pixels between the borders of a view and the middles of letters, of words, and their sides."""
+BAR_BELOW = 14
 LETTER_COLOUR = "#f2c14e"
-BLANK = " "
+EMPTY = "No scan is open.\nOpen one in the tab Open, or drop it here."
+BAR = 0.22
+"""Of a view's width is what its scale has: it keeps away from the letter in the middle."""
 NAME_COLOUR = "#c8ced6"
+SCALE_COLOUR = "#ffffff"
+NOTICE = "notice"
+"""The disclaimer among napari's overlays; what has it is dressed."""
 
 
 def directions(displayed: Sequence[int]) -> dict[str, str]:
@@ -49,57 +53,132 @@ def directions(displayed: Sequence[int]) -> dict[str, str]:
     return {"top": top, "bottom": bottom, "left": AWAY_FROM[across], "right": TOWARDS[across]}
 
 
+def bar_mm(most_mm: float) -> float:
+    """The longest round length of a scale bar that has room.
+
+    >>> bar_mm(73.0), bar_mm(0.3), bar_mm(200.0)
+    (50.0, 0.2, 200.0)
+    """
+    power = 10.0 ** math.floor(math.log10(most_mm) + 1e-9)
+    return next(float(n * power) for n in (5, 2, 1) if n * power <= most_mm * (1 + 1e-9))
+
+
 def _grows_upwards(displayed: Sequence[int]) -> bool:
     return displayed[0] == 0  # the axis towards the head
 
 
-def dress(viewer: Any, *, notice: bool = True) -> None:
-    """Letters, name, scale and disclaimer on a viewer, kept right while it is turned.
+class Dress:
+    """What a view wears, kept right while it is turned.
 
     Depth grows away from the eye: napari's own choice, towards it, would show a mirrored patient.
+
+    Parameters
+    ----------
+    viewer
+        A napari viewer or a `ViewerModel`.
+    canvas
+        napari's canvas of it, if it has one.
+    notice
+        Whether the disclaimer stands in it, and what to do while it is empty.
     """
-    camera = viewer.scene.camera
-    overlays = viewer.canvas.overlays
-    overlays.scale_bar.position = "top_right"
-    overlays.scale_bar.box = False
-    for edge, position in EDGES.items():
-        letter = TextOverlay(position=position, font_size=13, color=LETTER_COLOUR, visible=True)
-        overlays[f"letter_{edge}"] = letter
-    overlays.text.position = "top_left"
-    overlays.text.color = NAME_COLOUR
-    overlays.text.visible = True
-    overlays["notice"] = TextOverlay(
-        text=surgplan.NOT_A_MEDICAL_DEVICE.replace(". ", ".\n"),
-        position="bottom_left",
-        font_size=8,
-        color=NAME_COLOUR,
-        visible=notice,
-    )
 
-    def follow() -> None:
-        displayed = viewer.dims.displayed
-        flat, empty = len(displayed) == 2, len(viewer.layers) == 0
-        upwards = flat and _grows_upwards(displayed)
-        camera.orientation = ("away", "up" if upwards else "down", "right")
-        # An empty view has no directions yet; its letters are blank, not hidden, because napari
-        # makes what is hidden only when it comes, and that would be together with the first scan.
-        letters = directions(displayed) if flat and not empty else {}
-        for edge in EDGES:
-            overlays[f"letter_{edge}"].text = letters.get(edge, BLANK)
-        overlays.scale_bar.visible = not empty
-        overlays.text.text = BLANK if empty else NAMES[viewer.dims.order[0]] if flat else "3D"
+    def __init__(self, viewer: Any, canvas: Any, *, notice: bool) -> None:
+        self._viewer = viewer
+        self._camera = viewer.scene.camera
+        self._marks = None if canvas is None else Marks(canvas)
+        self._notice = notice
+        viewer.canvas.overlays[NOTICE] = TextOverlay(
+            text=surgplan.NOT_A_MEDICAL_DEVICE.replace(". ", ".\n"),
+            position="bottom_left",
+            font_size=8,
+            color=NAME_COLOUR,
+            visible=notice,
+        )
+        dims, layers = viewer.dims.events, viewer.layers.events
+        zoomed, sized = self._camera.events.zoom, viewer.canvas.events.size
+        # napari holds methods weakly, functions for as long as the viewer lives.
+        for changed in (dims.order, dims.ndisplay):
+            changed.connect(lambda: self._follow())
+        dims.ndisplay.connect(lambda: self._turn())
+        for changed in (layers.inserted, layers.removed):
+            changed.connect(lambda: self._count())
+        for changed in (zoomed, sized):
+            changed.connect(lambda: self._draw())
+        self._begin()
 
-    def turn() -> None:
-        if viewer.dims.ndisplay == 3:
-            camera.set_view_direction(view_direction=FROM_THE_FRONT, up_direction=HEAD_UP)
+    @property
+    def letters(self) -> dict[str, str]:
+        """Those at the edges of the picture; none in 3D, and while it is empty."""
+        displayed = self._viewer.dims.displayed
+        return directions(displayed) if self._flat and len(self._viewer.layers) else {}
 
-    def begin() -> None:
-        follow()
-        turn()  # napari turns the camera anew for the first layer
+    @property
+    def name(self) -> str:
+        """Of the view."""
+        if not len(self._viewer.layers):
+            return EMPTY if self._notice else ""
+        return NAMES[self._viewer.dims.order[0]] if self._flat else "3D"
 
-    for changed in (viewer.dims.events.order, viewer.dims.events.ndisplay):
-        changed.connect(follow)
-    viewer.dims.events.ndisplay.connect(turn)
-    for changed in (viewer.layers.events.inserted, viewer.layers.events.removed):
-        changed.connect(lambda: begin() if len(viewer.layers) <= 1 else None)
-    begin()
+    @property
+    def _flat(self) -> bool:
+        return len(self._viewer.dims.displayed) == 2
+
+    def _follow(self) -> None:
+        upwards = self._flat and _grows_upwards(self._viewer.dims.displayed)
+        self._camera.orientation = ("away", "up" if upwards else "down", "right")
+        self._draw()
+
+    def _turn(self) -> None:
+        if not self._flat:
+            self._camera.set_view_direction(view_direction=FROM_THE_FRONT, up_direction=HEAD_UP)
+
+    def _begin(self) -> None:
+        self._follow()
+        self._turn()  # napari turns the camera anew for the first layer
+
+    def _count(self) -> None:
+        if len(self._viewer.layers) <= 1:
+            self._begin()
+
+    def _draw(self) -> None:
+        if self._marks is None:
+            return
+        height, width = self._viewer.canvas.size
+        places = {
+            "top": (width / 2, TOP),
+            "bottom": (width / 2, height - TOP),
+            "left": (EDGE, height / 2),
+            "right": (width - EDGE, height / 2),
+        }
+        words = [
+            Word(text=letter, x=places[edge][0], y=places[edge][1], colour=LETTER_COLOUR)
+            for edge, letter in self.letters.items()
+        ]
+        if self.name:
+            lines = self.name.count("\n")
+            words.append(
+                Word(
+                    text=self.name,
+                    x=CORNER + width_of(self.name) / 2,
+                    y=TOP * (1 + lines / 2),
+                    colour=NAME_COLOUR,
+                )
+            )
+        bar = None
+        if len(self._viewer.layers) and self._camera.zoom > 0 and width > 0:
+            length_mm = bar_mm(BAR * width / self._camera.zoom)
+            right = width - CORNER
+            left = right - length_mm * self._camera.zoom
+            bar = (left, right, TOP + BAR_BELOW)
+            label = f"{length_mm:g} mm"
+            middle = min((left + right) / 2, right - width_of(label) / 2)
+            words.append(Word(text=label, x=middle, y=TOP, colour=SCALE_COLOUR))
+        self._marks.show(words, bar)
+
+
+def dress(viewer: Any, canvas: Any = None, *, notice: bool = True) -> Dress:
+    """Letters, name, scale and disclaimer on a viewer; see `Dress`."""
+    window = getattr(viewer, "window", None)
+    if canvas is None and window is not None:
+        canvas = window._qt_viewer.canvas
+    return Dress(viewer, canvas, notice=notice)

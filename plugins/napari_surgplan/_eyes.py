@@ -1,6 +1,6 @@
 """Which layers are wanted, apart from whether the view at hand can show them.
 
-Slices show voxels, the 3D view shows surfaces; a structure that was hidden stays hidden in both.
+Slices show voxels, the 3D view shows surfaces, which are no layers.
 """
 
 from __future__ import annotations
@@ -11,13 +11,11 @@ from psygnal import Signal
 
 ROLE = "surgplan_role"
 """Key in a layer's metadata: what it shows. Layers without one belong to others."""
-SCAN, STRUCTURES, UNSURE, SURFACE = "scan", "structures", "unsure", "surface"
+SCAN, STRUCTURES, UNSURE = "scan", "structures", "unsure"
 STROKES = "strokes"
 OUTLINE = "surgplan_outline"
 """Key in the metadata of the layer of structures: width of outlines in voxels, 0 fills them."""
-SPECIMEN_TINT, PART = "specimen", "part"
-ONLY_FLAT = (SCAN, STRUCTURES, UNSURE, STROKES, SPECIMEN_TINT)
-ONLY_SOLID = (SURFACE, PART)
+ONLY_FLAT = (SCAN, STRUCTURES, UNSURE, STROKES)
 
 
 def role_of(layer: Any) -> str | None:
@@ -28,8 +26,7 @@ def role_of(layer: Any) -> str | None:
 
 def fits(layer: Any, ndisplay: int) -> bool:
     """Whether a view of two or three dimensions shows such a layer."""
-    role = role_of(layer)
-    return not (role in ONLY_SOLID if ndisplay == 2 else role in ONLY_FLAT)
+    return ndisplay == 2 or role_of(layer) not in ONLY_FLAT
 
 
 def set_outline(layer: Any, source: Any, ndisplay: int) -> None:
@@ -38,14 +35,8 @@ def set_outline(layer: Any, source: Any, ndisplay: int) -> None:
         layer.contour = source.metadata.get(OUTLINE, 1) if ndisplay == 2 else 0
 
 
-def set_quietly(layer: Any, data: Any) -> None:
-    """Give a layer other data that only its own picture hears of."""
-    with layer.events.data.blocker():
-        layer.data = data
-
-
 class Eyes:
-    """What all views of the same layers share: the eye of each, and data that come often.
+    """What all views of the same layers share: the eye of each.
 
     Parameters
     ----------
@@ -56,12 +47,9 @@ class Eyes:
     ----------
     changed
         With the layer whose eye was opened or closed.
-    moved
-        With the layer that was given other data by `move`.
     """
 
     changed = Signal(object)
-    moved = Signal(object)
 
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
@@ -85,14 +73,6 @@ class Eyes:
             (self._closed.discard if is_open else self._closed.add)(layer)
             self.changed.emit(layer)
         self._apply(layer)
-
-    def move(self, layer: Any, data: Any) -> None:
-        """Give a layer other data within the limits of the scene, in all views.
-
-        Set on the layer itself, they would make napari measure every layer of every view anew.
-        """
-        set_quietly(layer, data)
-        self.moved.emit(layer)
 
     def refresh(self, layer: Any) -> None:
         """Show a layer as its metadata says now."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from napari_surgplan._layers import ready_to_show
 from napari_surgplan._state import State
 from surgplan.errors import SurgplanError
 from surgplan.mesh import Surface, reconstruct, reconstruct_mask
@@ -74,6 +75,7 @@ def follow(
                 labels_fingerprint=fingerprint,
             )
         )
+    ready_to_show(state.volume, label_map)
     progress(1.0, "done")
     after = replace(state, label_map=label_map, surfaces=surfaces, plans=tuple(plans))
     if after.plan(after.current) is None:

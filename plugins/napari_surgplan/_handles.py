@@ -12,6 +12,7 @@ from surgplan.planning import (
     FreehandResection,
     PlaneResection,
     Resection,
+    TwoStageResection,
     UnionResection,
     WedgeResection,
 )
@@ -34,7 +35,7 @@ class Handle:
     word
         What moving it does.
     part
-        Which part of a union it belongs to; 0 for other kinds.
+        Which part of a union, or stage, it belongs to; 0 for other kinds.
     number
         Its place among the handles of the part.
     """
@@ -55,7 +56,7 @@ def handles_of(resection: Resection, *, reach_mm: float = 50.0) -> tuple[Handle,
     reach_mm
         How far from its middle the handles lie that tilt a plane.
     """
-    if isinstance(resection, UnionResection):
+    if isinstance(resection, UnionResection | TwoStageResection):
         return tuple(
             replace(handle, part=part)
             for part, piece in enumerate(resection.parts)
@@ -89,10 +90,12 @@ def moved(
     UsageError
         If the cut would fold over itself; the words say where.
     """
-    if isinstance(resection, UnionResection):
+    if isinstance(resection, UnionResection | TwoStageResection):
         parts = list(resection.parts)
         inner = replace(handle, part=0)
         parts[handle.part] = moved(parts[handle.part], inner, to_mm, label_map, reach_mm=reach_mm)
+        if isinstance(resection, TwoStageResection):
+            return replace(resection, first=parts[0], second=parts[1])
         return UnionResection(parts=tuple(parts))
     if isinstance(resection, PlaneResection):
         return _moved_plane(resection, handle.number, to_mm, reach_mm)

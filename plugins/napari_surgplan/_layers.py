@@ -6,12 +6,14 @@ read it, the patient's right on the left of the picture and the front at the top
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_surgplan._solids import Solid
 from surgplan.io import Case, read_surface
 from surgplan.mesh import Surface
 from surgplan.volume import LIVER, Geometry, LabelMap, Volume, reorient, resample_to
@@ -32,6 +34,7 @@ SURE, UNSURE = 0.9, 0.4
 """Probabilities that a model gives to its choice: nothing to see above, brightest below."""
 
 Image = TypeVar("Image", Volume, LabelMap)
+_upright: dict[int, tuple[weakref.ref[Any], Any]] = {}
 
 
 def to_world(points_mm: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -129,29 +132,63 @@ def surface_layer(surface: Surface) -> LayerData:
     Light and shade are painted on, from the front, the head and the right: napari's own light
     stands behind a patient who is not shown mirrored.
     """
-    liver = surface.segment.code == LIVER.code
-    lit = (1 + surface.normals @ LIGHT) / 2
-    shade = SHADOW + (1 - SHADOW) * lit[:, None] ** 1.5
-    colours = np.ones((len(surface.points), 4), dtype=np.float32)
-    colours[:, :3] = shade * _rgb(surface.segment.colour)
+    solid = solid_of(surface)
     settings = {
         "name": f"{surface.segment.name} surface",
-        "vertex_colors": colours,
-        "opacity": LIVER_OPACITY if liver else 1.0,
-        "blending": "translucent_no_depth" if liver else "translucent",
+        "vertex_colors": solid.colours,
+        "opacity": solid.opacity,
+        "blending": "translucent_no_depth" if solid.see_through else "translucent",
         "shading": "none",
         "metadata": {SEGMENT: surface.segment},
         **AXES,
     }
-    return (to_world(surface.points).astype(np.float32), surface.triangles), settings, "surface"
+    return (solid.points, solid.triangles), settings, "surface"
+
+
+def solid_of(surface: Surface) -> Solid:
+    """A surface in the colour of its structure, lit; the liver lets the rest shine through."""
+    liver = surface.segment.code == LIVER.code
+    tint = np.tile(np.array(_rgb(surface.segment.colour), np.float32), (len(surface.points), 1))
+    return Solid(
+        points=to_world(surface.points).astype(np.float32),
+        triangles=surface.triangles,
+        colours=shaded(surface, tint),
+        opacity=LIVER_OPACITY if liver else 1.0,
+        see_through=liver,
+    )
+
+
+def shaded(surface: Surface, tint: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Colours ``(n, 4)`` of a surface's points, of tints ``(n, 3)`` with light and shade."""
+    light = (1 + surface.normals @ LIGHT) / 2
+    shade = SHADOW + (1 - SHADOW) * light[:, None] ** 1.5
+    return np.column_stack([shade * tint, np.ones(len(tint))]).astype(np.float32)
 
 
 def upright(image: Image) -> Image:
     """The image on a grid along the body axes, slices up, rows back, columns left.
 
     Permuting and flipping where that is enough; an oblique image is resampled onto the smallest
-    straight grid around it, because napari slices only along its own axes.
+    straight grid around it, because napari slices only along its own axes. Remembered as long as
+    the image lives: `ready_to_show` asks for it ahead, on a worker.
     """
+    number, kept = id(image), _upright.get(id(image))
+    if kept is None or kept[0]() is not image:
+        gone = weakref.ref(image, lambda _: _upright.pop(number, None))
+        kept = _upright[number] = (gone, _set_upright(image))
+    shown: Image = kept[1]
+    return shown
+
+
+def ready_to_show(volume: Volume | None, label_map: LabelMap | None = None) -> None:
+    """Set images upright now, so that the window need not wait for it."""
+    if volume is not None:
+        upright(volume)
+    if label_map is not None:
+        upright(label_map)
+
+
+def _set_upright(image: Image) -> Image:
     turned = reorient(image, "SPL")
     straight = Geometry.from_spacing(
         shape=turned.geometry.shape,

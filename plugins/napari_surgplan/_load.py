@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_surgplan._follow import WHOLE_LIVER, Progress, follow, silent, surfaces_after
+from napari_surgplan._layers import ready_to_show
 from napari_surgplan._state import State
 from surgplan.errors import (
     GeometryMismatchError,
@@ -98,7 +99,12 @@ def load(
     InputRefusedError
         If reading on could be silently wrong.
     """
-    path = Path(path)
+    loaded = _loaded(Path(path), now, modality, progress)
+    ready_to_show(loaded.state.volume, loaded.state.label_map)
+    return loaded
+
+
+def _loaded(path: Path, now: State | None, modality: Modality | None, progress: Progress) -> Loaded:
     if is_case(path):
         return _load_case(Case.open(path), progress)
     if is_segmentation(path):

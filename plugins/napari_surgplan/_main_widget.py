@@ -10,8 +10,9 @@ from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QTabWidget, QVBoxLayout, QWidget
 
 from napari_surgplan._anatomy_tab import AnatomyTab
-from napari_surgplan._dress import dress
+from napari_surgplan._dress import NOTICE, dress
 from napari_surgplan._export_tab import ExportTab
+from napari_surgplan._lazy_controls import make_lazy
 from napari_surgplan._open_tab import OpenTab
 from napari_surgplan._plan_tab import PlanTab
 from napari_surgplan._preferences import Preferences
@@ -57,8 +58,9 @@ class MainWidget(QWidget):
         gc.freeze()  # until the window closes: a look at all of napari takes a third of a second
         # napari lends plugins a proxy without the window's widgets, which the views lie among.
         viewer = getattr(viewer, "__wrapped__", viewer)
-        if "notice" not in viewer.canvas.overlays:
+        if NOTICE not in viewer.canvas.overlays:
             dress(viewer)
+        make_lazy(viewer.window._qt_viewer.controls)
         self.viewer = viewer
         self.session = session or Session(viewer)
         self.views = FourViews(self.session, viewer)
@@ -70,7 +72,7 @@ class MainWidget(QWidget):
             key = QShortcut(QKeySequence(f"Alt+{number + 1}"), self)
             key.activated.connect(lambda place=number: self.tabs.setCurrentIndex(place))
         stage = self.tab(RehearseTab).rehearser
-        cut = self.tab(PlanTab).layers
+        cut = self.tab(PlanTab).scene
         stage.stage_changed.connect(lambda: cut.show(shown=stage.stage is None))
         self.status = StatusBar(self.session)
         layout = QVBoxLayout(self)
@@ -82,8 +84,8 @@ class MainWidget(QWidget):
         self._main: Any = viewer.window._qt_viewer
         self._main.installEventFilter(self)
         self.apply(self.session.preferences)
-        self.session.scan_changed.connect(self._scan_changed)
-        self._scan_changed()
+        # Before a scan is open: each of them takes a quarter of a second to build.
+        self.four.setChecked(self.session.preferences.four_views)
         viewer.layers.events.inserted.connect(lambda: QTimer.singleShot(0, self._adopt))
         self._adopt()
 
@@ -119,11 +121,6 @@ class MainWidget(QWidget):
                 self.session.preferences.write()
             except SurgplanError as e:
                 tell_error(self.session, e)
-
-    def _scan_changed(self) -> None:
-        self.four.setEnabled(self.session.volume is not None)
-        if self.session.volume is not None:
-            self.four.setChecked(self.session.preferences.four_views)
 
     def _adopt(self) -> None:
         """Go on with what napari's own File > Open or a menu of samples brought in."""

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from napari_surgplan._map_layout import in_rows
 from napari_surgplan._margin_bands import colours_of
 from surgplan.planning import CutMap, CutSheet, cut_map
 from surgplan.volume import (
@@ -59,7 +60,7 @@ def picture_of(
     segments
         Couinaud's; None where they are not known.
     """
-    flat = cut_map(sheet, pixel_mm=PIXEL_MM)
+    flat = cut_map(in_rows(sheet), pixel_mm=PIXEL_MM)
     on = flat.on_cut
     rgb = colours_of(flat.margin_mm).astype(np.float64)
     words: list[tuple[str, float, float]] = []

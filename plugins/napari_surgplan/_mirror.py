@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any
 
 from napari.experimental import link_layers, unlink_layers
-from napari.layers import Labels, Layer, Surface
+from napari.layers import Labels, Layer
 
-from napari_surgplan._eyes import Eyes, fits, set_outline, set_quietly
+from napari_surgplan._eyes import SCAN, Eyes, fits, role_of, set_outline
+from napari_surgplan._tools import without_tools
 from napari_surgplan._turns import Turns
 
 
@@ -23,18 +24,16 @@ class Mirror:
     eyes
         Which of them are wanted.
     pane
-        The other one.
-    flat
-        Whether it never turns to 3D, and can do without surfaces.
+        The other one. In 3D it does without layers that only slices show, but for the scan, whose
+        place in the patient tells napari what to look at.
     """
 
-    def __init__(self, viewer: Any, eyes: Eyes, pane: Any, *, flat: bool = False) -> None:
+    def __init__(self, viewer: Any, eyes: Eyes, pane: Any) -> None:
         self.viewer = viewer
         self.eyes = eyes
         self.pane = pane
         self._copies: dict[Layer, Layer] = {}
         self._busy = False
-        self._flat = flat
         self._connections: list[tuple[Any, Callable[..., None]]] = []
         events = viewer.layers.events
         self._turns = Turns(viewer)
@@ -43,7 +42,6 @@ class Mirror:
         self._connect(events.reordered, self._sort)
         self._connect(viewer.layers.selection.events.active, self._select)
         self._connect(eyes.changed, self._show)
-        self._connect(eyes.moved, self._move)
         self._connect(pane.dims.events.ndisplay, self._hide, position="first")
         self._connect(pane.dims.events.ndisplay, self._show_all)
         for layer in viewer.layers:
@@ -67,14 +65,14 @@ class Mirror:
         self._connections.append((emitter, slot))
 
     def _meet(self, layer: Layer) -> None:
-        if fits(layer, 2) or not self._flat:
-            self._turns.add(partial(self._add, layer))
+        self._turns.add(partial(self._add, layer))
 
     def _add(self, layer: Layer) -> None:
-        if layer not in self.viewer.layers or layer in self._copies:
+        wanted = fits(layer, self.pane.dims.ndisplay) or role_of(layer) == SCAN
+        if not wanted or layer not in self.viewer.layers or layer in self._copies:
             return
         content, settings, kind = layer.as_layer_data_tuple()
-        copy = Layer.create(content, dict(settings), kind)
+        copy = without_tools(Layer.create(content, dict(settings), kind))
         self._copies[layer] = copy
         self._show(layer)
         self.pane.layers.append(copy)
@@ -95,8 +93,6 @@ class Mirror:
             self._busy = True
             try:
                 target.data = source.data
-                if isinstance(source, Surface) and source.vertex_colors is not None:
-                    target.vertex_colors = source.vertex_colors
             finally:
                 self._busy = False
 
@@ -117,11 +113,6 @@ class Mirror:
         if isinstance(source, Labels):
             source.events.paint.connect(target.refresh)
             source.events.colormap.connect(colours)
-
-    def _move(self, layer: Layer) -> None:
-        """The same data, as quietly as they came."""
-        if layer in self._copies:
-            set_quietly(self._copies[layer], layer.data)
 
     def _alive(self, *pair: Layer) -> bool:
         return any(x in self._copies for x in pair)
@@ -154,5 +145,7 @@ class Mirror:
                 copy.visible = False
 
     def _show_all(self) -> None:
-        for layer in self._copies:
+        for layer in self.viewer.layers:
             self._show(layer)
+            if layer not in self._copies:
+                self._meet(layer)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_surgplan._cut_scene import HANDLE_MM, CutScene
 from napari_surgplan._handles import Handle, moved, pulled
 from napari_surgplan._layers import to_world
 from napari_surgplan._pick import nearest_to_ray
-from napari_surgplan._plan_layers import HANDLE_MM, PlanLayers
 from napari_surgplan._planner import Planner
 from surgplan.errors import UsageError
 from surgplan.planning import Resection
@@ -62,7 +62,7 @@ class CutMouse:
 
     Parameters
     ----------
-    planner, layers
+    planner, scene
         What is changed, and where its handles are.
     viewer
         Whose mouse.
@@ -73,12 +73,12 @@ class CutMouse:
     def __init__(
         self,
         planner: Planner,
-        layers: PlanLayers,
+        scene: CutScene,
         viewer: Any,
         clicked: Callable[[Pointer], bool] | None = None,
     ) -> None:
         self.planner = planner
-        self.layers = layers
+        self.scene = scene
         self.viewer = viewer
         self.clicked = clicked
         viewer.mouse_drag_callbacks.append(self.drag)
@@ -98,6 +98,7 @@ class CutMouse:
         before = camera.mouse_pan
         camera.mouse_pan = False  # the hand is on the cut, not on the patient
         held = False
+        self.scene.hold_in(viewer)
         yield
         while event.type == "mouse_move":
             held |= self._move(move, Pointer.of(viewer, event))
@@ -105,7 +106,8 @@ class CutMouse:
         camera.mouse_pan = before
         if held:
             self.planner.let_go()
-            self.layers.refresh()
+            self.scene.refresh()
+        self.scene.hold_in(None)
 
     def _click(self, viewer: Any, event: Any, pointer: Pointer) -> Iterator[None]:
         dragged = False
@@ -129,10 +131,10 @@ class CutMouse:
     def _grip(self, pointer: Pointer) -> Callable[[Pointer], Resection | None] | None:
         """What a drag that begins here changes; None if nothing is there to take hold of."""
         draft, label_map = self.planner.draft, self.planner.session.label_map
-        if draft is None or label_map is None or not self.layers.shown:
+        if draft is None or label_map is None or not self.scene.shown:
             return None
         handle = self._handle_at(pointer)
-        reach = self.layers.reach_mm(draft)
+        reach = self.scene.reach_mm(draft)
         cut = draft.resection
         if handle is not None:
             first = on_screen(pointer, handle.point_mm)
@@ -149,7 +151,7 @@ class CutMouse:
         return None
 
     def _handle_at(self, pointer: Pointer) -> Handle | None:
-        handles = self.layers.handles
+        handles = self.scene.handles
         if not handles:
             return None
         points = np.array([h.point_mm for h in handles])

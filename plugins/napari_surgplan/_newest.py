@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from psygnal import Signal
 
+TURN_S = 0.0005
+"""How long a thread of Python may keep the others waiting while work is under way.
+
+Painting lets go of the interpreter at each call of OpenGL, hundreds of times for a picture; with
+the 5 ms that Python has, each of them could last that long.
+"""
+_at_work = 0
+_lock = threading.Lock()
+_calm_s = sys.getswitchinterval()
+
 Request = TypeVar("Request")
 Result = TypeVar("Result")
+
+
+@contextmanager
+def quick_turns() -> Iterator[None]:
+    """Let the thread of the window have its turn soon, while this one works."""
+    global _at_work, _calm_s
+    with _lock:
+        if _at_work == 0:
+            _calm_s = sys.getswitchinterval()
+            sys.setswitchinterval(min(TURN_S, _calm_s))
+        _at_work += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _at_work -= 1
+            if _at_work == 0:
+                sys.setswitchinterval(_calm_s)
 
 
 class Newest(Generic[Request, Result]):
@@ -65,7 +95,8 @@ class Newest(Generic[Request, Result]):
                     return
                 request = self._waiting.pop()
             try:
-                result = self._work(request)
+                with quick_turns():
+                    result = self._work(request)
             except Exception as e:  # noqa: BLE001 (a thread's last door: told to the listener)
                 self.failed.emit(request, e)
             else:

@@ -78,7 +78,7 @@ class OpenTab(QWidget):
         if self.session.label_map is None:
             lines.append("<b>Next:</b> find the structures in the tab Anatomy.")
         else:
-            found = len(self.session.label_map.labels_present())
+            found = len(self.session.surfaces)
             lines.append(f"{found} structures. <b>Next:</b> plan the cut in the tab Plan.")
         self.facts.setText("<br>".join(lines))
 

@@ -83,7 +83,7 @@ class PlanClicks:
             return
         cut = _starts.drawn(prepared, self.planner.tumours, np.array(self.path), self._depth)
         if self._begun:
-            self.planner.change(cut)
+            self.planner.go_on_with(cut)
         else:
             self._begun = True
             self.planner.begin("drawn", cut)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from surgplan.planning import Assessment, FunctionalRemnant, TumourMargin, Verdict, VesselCut
+from surgplan.planning import (
+    Assessment,
+    FunctionalRemnant,
+    Stage,
+    Standing,
+    TumourMargin,
+    Verdict,
+    VesselCut,
+)
 
 State = Literal["good", "bad", "plain"]
 Vector = tuple[float, float, float]
@@ -19,7 +27,7 @@ class Row:
     Attributes
     ----------
     group
-        What it belongs to: ``'Verdict'``, ``'Tumours'``, ``'Vessels divided'``, ``'Volumes'``.
+        What it belongs to: ``'Remnant'``, ``'Margins'``, ``'Vessels divided'``, ``'Volumes'``.
     name, text
         What it is, and its value as people read it.
     value
@@ -43,35 +51,45 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Headline:
-    """The plan in a sentence, and whether it is feasible."""
+    """The plan in a sentence, whether it is feasible, and whether flags must be read first."""
 
     text: str
     feasible: bool
+    flagged: bool = False
 
 
-def headline(assessment: Assessment) -> Headline:
+def headline(standing: Standing) -> Headline:
     """Whether the plan clears the tumours and keeps enough liver, and what is in the way."""
+    assessment, last = standing.plan.assessment, standing.stages[-1] if standing.stages else None
+    verdicts = assessment.verdicts if last is None else last.verdicts
+    grown = "" if last is None else " once grown"
     against = []
     missed = [t for t in assessment.tumours if not (t.resected and _clears(t, assessment))]
     against += [_missed(t, assessment) for t in missed]
     against += [
-        f"{v.value_percent:.0f} % {v.name} stay, at least {v.minimum_percent:.0f} % wanted"
-        for v in assessment.verdicts
+        f"{v.value_percent:.0f} % {v.name} stay{grown}, at least {v.minimum_percent:.0f} % wanted"
+        for v in verdicts
         if not v.passed
     ]
     if against:
         return Headline(text="Not feasible: " + "; ".join(against), feasible=False)
     margin = assessment.smallest_margin_mm
     cleared = "" if margin is None else f"tumours cleared by {margin:.1f} mm or more, "
-    flr = (
-        f"{assessment.remnant_functional_ml:.0f} ml ({assessment.flr_percent:.0f} %) of liver stay"
-    )
-    return Headline(text=f"Feasible: {cleared}{flr}", feasible=True)
+    flr_ml, flr_percent = assessment.remnant_functional_ml, assessment.flr_percent
+    if last is not None:
+        flr_ml, flr_percent = last.flr_ml, last.flr_percent
+    flr = f"{flr_ml:.0f} ml ({flr_percent:.0f} %) of liver stay{grown}"
+    flagged = standing.feasibility == "feasible with flags"
+    word = "Feasible, but read the flags" if flagged else "Feasible"
+    return Headline(text=f"{word}: {cleared}{flr}", feasible=True, flagged=flagged)
 
 
-def rows_of(assessment: Assessment) -> tuple[Row, ...]:
+def rows_of(standing: Standing) -> tuple[Row, ...]:
     """All rows, most important first."""
+    assessment = standing.plan.assessment
     return (
+        *_flags(standing),
+        *(row for stage in standing.stages for row in _stage(stage)),
         *_remnant(assessment),
         *(_tumour(t, assessment) for t in assessment.tumours),
         *_function(assessment.function),
@@ -81,20 +99,25 @@ def rows_of(assessment: Assessment) -> tuple[Row, ...]:
     )
 
 
-def compared(plans: Sequence[tuple[str, Assessment]]) -> tuple[list[str], list[list[str]]]:
-    """Names of rows, and a column of texts for each of several plans."""
-    lines: list[tuple[str, list[str]]] = [
-        ("Feasible", ["yes" if headline(a).feasible else "no" for _, a in plans]),
-        ("Remnant, ml", [f"{a.remnant_functional_ml:.0f}" for _, a in plans]),
-        ("Remnant, %", [f"{a.flr_percent:.1f}" for _, a in plans]),
-        ("working, %", [_working(a.function) for _, a in plans]),
-        ("Resected, ml", [f"{a.resected_ml:.0f}" for _, a in plans]),
-        ("Margin, mm", [_smallest(a) for _, a in plans]),
-        ("Cut, cm²", [f"{a.cut_area_mm2 / 100:.0f}" for _, a in plans]),
-        ("Vessels cut", [f"{len(a.vessels_cut)}" for _, a in plans]),
-        ("thickest, mm", [_thickest(a) for _, a in plans]),
-    ]
-    return [name for name, _ in lines], [list(c) for c in zip(*(t for _, t in lines), strict=True)]
+def _flags(standing: Standing) -> Iterator[Row]:
+    for flag in standing.flags:
+        yield Row(group="Read first", name=flag, text="", state="bad")
+
+
+def _stage(stage: Stage) -> Iterator[Row]:
+    group = ("", "First operation", "Second operation")[stage.number]
+    grown = f", grown {stage.growth:.2f} x ({stage.source})" if stage.source else ""
+    values = (
+        ("Resected", stage.resected_ml, "What it takes, tumour included"),
+        ("Ligated", stage.ligated_ml, "Stays in place without portal supply"),
+        ("Left in place", stage.left_ml, "Functional liver after it, without tumour"),
+        ("Remnant to be", stage.flr_ml, f"What stays after both, before this operation{grown}"),
+    )
+    for name, value, tip in values:
+        if value:
+            yield Row(group=group, name=name, text=f"{value:.1f} ml", value=value, tip=tip)
+    for verdict in stage.verdicts:
+        yield replace(_verdict(verdict), group=group)
 
 
 def _clears(tumour: TumourMargin, assessment: Assessment) -> bool:
@@ -224,16 +247,3 @@ def _volumes(assessment: Assessment) -> Iterator[Row]:
             )
     area = assessment.cut_area_mm2
     yield Row(group="Volumes", name="Area of the cut", text=f"{area / 100:.1f} cm²", value=area)
-
-
-def _working(function: FunctionalRemnant | None) -> str:
-    return "–" if function is None else f"{function.flr_percent:.1f}"
-
-
-def _smallest(assessment: Assessment) -> str:
-    margin = assessment.smallest_margin_mm
-    return "–" if margin is None else f"{margin:.1f}"
-
-
-def _thickest(assessment: Assessment) -> str:
-    return f"{max((v.diameter_mm for v in assessment.vessels_cut), default=0.0):.1f}"

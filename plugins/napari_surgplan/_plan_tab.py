@@ -7,6 +7,7 @@ from typing import Any
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
+    QCheckBox,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -16,6 +17,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_surgplan._cut_scene import CutScene
+from napari_surgplan._draft import Draft
 from napari_surgplan._kind_row import KindRow
 from napari_surgplan._map_picture import picture_of
 from napari_surgplan._mice import Mice
@@ -23,14 +26,14 @@ from napari_surgplan._mouse import CutMouse
 from napari_surgplan._newest import Newest
 from napari_surgplan._plan_bar import PlanBar
 from napari_surgplan._plan_clicks import HINTS, PlanClicks
-from napari_surgplan._plan_layers import PlanLayers
 from napari_surgplan._plan_rows import headline, rows_of
 from napari_surgplan._plan_table import CompareTable, PlanTable
-from napari_surgplan._planner import Draft, Planner
+from napari_surgplan._planner import Planner
 from napari_surgplan._post import Post
 from napari_surgplan._proposals import ProposalBar
 from napari_surgplan._resectogram import Resectogram
 from napari_surgplan._session import Session
+from napari_surgplan._stage_box import WAITING, StageBox
 from napari_surgplan._turns import Turns
 from napari_surgplan._wishes_box import WishesBox
 from napari_surgplan._work import start
@@ -44,7 +47,7 @@ _CALM_MS = 120
 _LATE_MS = 300
 """How long the numbers of the cut before stay, until those of the cut at hand are there."""
 _TWO_LINES = 50
-_GOOD, _BAD, _WAIT = "#2e7d4f", "#a33a3a", "#5b6472"
+_GOOD, _FLAGGED, _BAD, _WAIT = "#2e7d4f", "#94681a", "#a33a3a", "#5b6472"
 
 
 class PlanTab(QWidget):
@@ -62,7 +65,7 @@ class PlanTab(QWidget):
         self._post = Post(self)
         self._turns = Turns(viewer)
         self.planner = Planner(session, here=self._post)
-        self.layers = PlanLayers(self.planner, viewer)
+        self.scene = CutScene(self.planner)
         self.clicks = PlanClicks(self.planner)
         self.mice = Mice(session, viewer, self._mouse)
         self.mapper: Newest[Draft, Any] = Newest(self._mapped)
@@ -91,7 +94,7 @@ class PlanTab(QWidget):
         )
 
     def _mouse(self, view: Any) -> CutMouse:
-        return CutMouse(self.planner, self.layers, view, clicked=self.clicks.click)
+        return CutMouse(self.planner, self.scene, view, clicked=self.clicks.click)
 
     def _begun(self, kind: str, resection: Resection) -> None:
         self.planner.begin(kind, resection)
@@ -108,6 +111,11 @@ class PlanTab(QWidget):
         self.finish.setToolTip("No more points (Enter)")
         self.wishes = WishesBox()
         self.proposals = ProposalBar(self.session, self.planner)
+        self.stages = StageBox(self.planner)
+        self.line = QCheckBox("Cut line")
+        self.line.setToolTip("Draw the line of the cut on slices")
+        self.tint = QCheckBox("Specimen")
+        self.tint.setToolTip("Tint on slices what is resected")
         self.bar = PlanBar(self.session)
         self.verdict = QLabel()
         self.verdict.setWordWrap(True)
@@ -137,6 +145,12 @@ class PlanTab(QWidget):
         second.addWidget(self.swap)
         layout.addWidget(self.wishes)
         layout.addLayout(second)
+        third = QHBoxLayout()
+        third.addWidget(self.stages, 1)
+        for eye in (self.line, self.tint):
+            eye.setChecked(True)
+            third.addWidget(eye)
+        layout.addLayout(third)
         for widget in (self.bar, self.verdict, self.why):
             layout.addWidget(widget)
         layout.addWidget(self.pages, 1)
@@ -157,6 +171,7 @@ class PlanTab(QWidget):
         planner.ready_changed.connect(self._show_ready)
         planner.numbers_changed.connect(self._show_numbers)
         planner.cut_changed.connect(lambda *_: self._calm.start())
+        self._calm.timeout.connect(self.scene.catch_up)
         self._calm.timeout.connect(self._ask_map)
         self._late.timeout.connect(self._show_late)
         self.pages.currentChanged.connect(self._ask_map)
@@ -165,6 +180,9 @@ class PlanTab(QWidget):
         self.clicks.changed.connect(self._show_hint)
         self.finish.clicked.connect(self.clicks.stop)
         self.swap.clicked.connect(planner.swap_sides)
+        self.line.toggled.connect(lambda on: self.scene.show_on_slices(line=on))
+        self.tint.toggled.connect(lambda on: self.scene.show_on_slices(tint=on))
+        planner.stager.changed.connect(lambda: self._post(self._staged))
         self.wishes.margin_changed.connect(planner.widen)
         self.wishes.changed.connect(self._wished)
         for source in (self.table, self.map):
@@ -201,16 +219,18 @@ class PlanTab(QWidget):
 
     def _show_plans(self) -> None:
         current = self.session.current_plan
-        self.compare.show_plans(self.session.plans, None if current is None else current.name)
+        plans = self.session.plans
+        standings = [self.planner.stager.standing(plan) for plan in plans]
+        self.compare.show_plans(plans, standings, None if current is None else current.name)
 
     def _show_numbers(self) -> None:
-        draft = self.planner.draft
-        assessment = None if draft is None else draft.assessment
-        if assessment is not None:
+        draft, standing = self.planner.draft, self.planner.standing
+        if standing is not None:
             self._late.stop()
-            told = headline(assessment)
-            self._say(told.text, _GOOD if told.feasible else _BAD)
-            self.table.show_rows(rows_of(assessment))
+            told = headline(standing)
+            good = _FLAGGED if told.flagged else _GOOD
+            self._say(told.text, good if told.feasible else _BAD)
+            self.table.show_rows(rows_of(standing))
             self.wishes.show_wishes(self.planner.wishes)
             self._calm.start()
             self.table.fade(faded=False)
@@ -228,7 +248,7 @@ class PlanTab(QWidget):
     def _show_late(self) -> None:
         """The numbers shown are those of a cut that is no more."""
         draft = self.planner.draft
-        if draft is not None and draft.assessment is None:
+        if draft is not None and self.planner.standing is None:
             self._say("Working out the numbers …", _WAIT)
             self.table.fade(faded=True)
 
@@ -241,9 +261,15 @@ class PlanTab(QWidget):
         if style != self.verdict.styleSheet():  # Qt lays out anew for each
             self.verdict.setStyleSheet(style)
 
+    def _staged(self) -> None:
+        """Another first stage, or more is known of stages."""
+        self._show_hint()
+        self._show_plans()
+
     def _show_hint(self) -> None:
-        self.hint.setText(self.clicks.hint)
-        self.hint.setVisible(bool(self.clicks.hint))
+        hint = self.clicks.hint or (WAITING if self.planner.stager.first is not None else "")
+        self.hint.setText(hint)
+        self.hint.setVisible(bool(hint))
         self.finish.setVisible(self.clicks.mode == "drawn")
 
     def _ask_map(self) -> None:

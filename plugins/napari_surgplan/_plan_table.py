@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from psygnal import Signal
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QBrush, QColor, QFont
+from qtpy.QtGui import QBrush, QColor, QFont, QIcon
 from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem, QTreeWidget, QTreeWidgetItem
 
 from napari_surgplan._icons import icon
-from napari_surgplan._plan_rows import Row, compared
-from surgplan.planning import Plan
+from napari_surgplan._plan_columns import compared
+from napari_surgplan._plan_rows import Row
+from surgplan.planning import Plan, Standing
 
 STATE_COLOURS = {"good": QColor("#4caf7a"), "bad": QColor("#ef6461")}
 _MARKS = {"good": "✓ ", "bad": "✗ ", "plain": ""}
@@ -33,6 +34,9 @@ class PlanTable(QTreeWidget):
     def __init__(self) -> None:
         super().__init__()
         self.rows: tuple[Row, ...] = ()
+        self._groups: dict[str, QTreeWidgetItem] = {}
+        self._shown: dict[str, list[Row]] = {}
+        self._target = icon("target")
         self.setColumnCount(2)
         self.setHeaderHidden(True)
         self.setRootIsDecorated(True)
@@ -46,24 +50,54 @@ class PlanTable(QTreeWidget):
         self.itemActivated.connect(self._clicked)
 
     def show_rows(self, rows: Sequence[Row]) -> None:
-        """Show other numbers; what was folded stays folded."""
-        top = [self.topLevelItem(n) for n in range(self.topLevelItemCount())]
-        folded = {item.text(0) for item in top if not item.isExpanded()}
-        folded = folded if top else {"Distances", "Volumes"}
-        self.rows = tuple(rows)
-        self.clear()
-        groups: dict[str, QTreeWidgetItem] = {}
+        """Show other numbers; what was folded stays folded, and only what differs is painted."""
+        wanted: dict[str, list[Row]] = {}
         for row in rows:
-            parent = groups.get(row.group)
-            if parent is None:
-                parent = groups[row.group] = QTreeWidgetItem(self, [row.group, ""])
-                font = QFont(self.font())
-                font.setBold(True)
-                parent.setFont(0, font)
-            parent.addChild(_item(row))
-        for name, parent in groups.items():
-            parent.setExpanded(name not in folded)
-            parent.setText(1, str(parent.childCount()) if name in folded else "")
+            wanted.setdefault(row.group, []).append(row)
+        self.rows = tuple(rows)
+        if list(wanted) != list(self._groups):
+            self._begin(list(wanted))
+        for name, group in wanted.items():
+            parent, shown = self._groups[name], self._shown[name]
+            for place, row in enumerate(group):
+                if place == parent.childCount():
+                    parent.addChild(QTreeWidgetItem())
+                if place >= len(shown) or shown[place] != row:
+                    self._fill(parent.child(place), row)
+            while parent.childCount() > len(group):
+                parent.takeChild(len(group))
+            self._shown[name] = group
+            count = "" if parent.isExpanded() else str(len(group))
+            if parent.text(1) != count:
+                parent.setText(1, count)
+
+    def _begin(self, names: Sequence[str]) -> None:
+        """Heads of groups, without rows yet."""
+        known = self._groups
+        folded = {name for name, head in known.items() if not head.isExpanded()}
+        folded = folded if known else {"Distances", "Volumes"}
+        self.clear()
+        self._groups, self._shown = {}, {}
+        font = QFont(self.font())
+        font.setBold(True)
+        for name in names:
+            head = self._groups[name] = QTreeWidgetItem(self, [name, ""])
+            head.setFont(0, font)
+            head.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            head.setExpanded(name not in folded)
+            self._shown[name] = []
+
+    def _fill(self, item: QTreeWidgetItem, row: Row) -> None:
+        item.setText(0, row.name)
+        item.setText(1, f"{_MARKS[row.state]}{row.text}" if row.text else "")
+        item.setIcon(0, QIcon() if row.point_mm is None else self._target)
+        item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        item.setData(0, _POINT, row.point_mm)
+        for column in (0, 1):
+            item.setToolTip(column, f"{row.name}: {row.text}\n{row.tip}".strip())
+        colour = STATE_COLOURS.get(row.state)
+        item.setForeground(1, QBrush() if colour is None else QBrush(colour))
+        item.setFirstColumnSpanned(not row.text)
 
     def fade(self, *, faded: bool) -> None:
         """Grey while the numbers are being worked out anew."""
@@ -95,15 +129,17 @@ class CompareTable(QTableWidget):
         self.cellDoubleClicked.connect(self._choose)
         self._names: list[str] = []
 
-    def show_plans(self, plans: Sequence[Plan], current: str | None) -> None:
-        """Show these plans, the one at work in bold."""
+    def show_plans(
+        self, plans: Sequence[Plan], standings: Sequence[Standing | None], current: str | None
+    ) -> None:
+        """Show these plans and how each stands, as far as that is known; that at work in bold."""
         self._names = [plan.name for plan in plans]
         self.clear()
         self.setColumnCount(len(plans))
         if not plans:
             self.setRowCount(0)
             return
-        names, columns = compared([(p.name, p.assessment) for p in plans])
+        names, columns = compared(plans, standings)
         self.setRowCount(len(names))
         self.setVerticalHeaderLabels(names)
         self.setHorizontalHeaderLabels(self._names)
@@ -121,16 +157,3 @@ class CompareTable(QTableWidget):
 
     def _choose(self, _: int, column: int) -> None:
         self.chosen.emit(self._names[column])
-
-
-def _item(row: Row) -> QTreeWidgetItem:
-    item = QTreeWidgetItem([row.name, f"{_MARKS[row.state]}{row.text}"])
-    if row.point_mm is not None:
-        item.setIcon(0, icon("target"))
-    item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-    item.setData(0, _POINT, row.point_mm)
-    for column in (0, 1):
-        item.setToolTip(column, f"{row.name}: {row.text}\n{row.tip}".strip())
-    if row.state in STATE_COLOURS:
-        item.setForeground(1, QBrush(STATE_COLOURS[row.state]))
-    return item

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,22 +12,24 @@ import numpy.typing as npt
 from psygnal import Signal
 
 from napari_surgplan import _starts
+from napari_surgplan._draft import Draft, Ready, Wishes
 from napari_surgplan._follow import Progress, silent
 from napari_surgplan._newest import Newest
 from napari_surgplan._session import Session
 from napari_surgplan._sides import LiverGrid, resected_points
+from napari_surgplan._stager import Stager, Stages, with_second
 from surgplan.errors import NothingToDoError, SurgplanError
 from surgplan.planning import (
     Assessment,
     BezierResection,
-    Condition,
-    CutSheet,
     FreehandResection,
-    Patient,
     Plan,
     PlaneResection,
     PreparedLiver,
     Resection,
+    Standing,
+    TwoStageResection,
+    UnionResection,
     WedgeResection,
     assess_prepared,
     couinaud_from_vessels,
@@ -39,6 +41,7 @@ from surgplan.volume import LIVER, LabelMap
 _log = logging.getLogger(__name__)
 
 Points = npt.NDArray[np.float64]
+Judged = tuple[Assessment, Stages]
 Here = Callable[[Callable[[], None]], None]
 
 STEP_MM = 3.0
@@ -50,52 +53,6 @@ STARTS: dict[str, Callable[[PreparedLiver, Sequence[int], float], Resection]] = 
     "bowl": _starts.bowl,
     "wedge": _starts.wedge,
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wishes:
-    """What a plan shall do: margin, condition, body size, and for which tumours (None: all)."""
-
-    margin_mm: float = 10.0
-    condition: Condition = "normal"
-    patient: Patient | None = None
-    tumours: tuple[int, ...] | None = None
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Draft:
-    """The cut at work.
-
-    Attributes
-    ----------
-    name
-        Of the plan that it is or becomes.
-    resection, sheet
-        The cut, and how it looks; the sheet of a cut that is slow to draw follows a moment later.
-    resected
-        ``(n,)`` which points of the thin liver grid are resected; None before they are known.
-    liver_resected
-        ``(n,)`` the same of the points of the liver's surface.
-    assessment
-        What it does; None until the engine has judged it.
-    """
-
-    name: str
-    resection: Resection
-    sheet: CutSheet | None = None
-    resected: npt.NDArray[np.bool_] | None = None
-    liver_resected: npt.NDArray[np.bool_] | None = None
-    assessment: Assessment | None = None
-    why: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Ready:
-    """A case made ready: for the engine, for the eye, and its Couinaud segments if it has them."""
-
-    prepared: PreparedLiver
-    grid: LiverGrid
-    segments: LabelMap | None
 
 
 class Planner:
@@ -130,11 +87,12 @@ class Planner:
         self.grid: LiverGrid | None = None
         self.segments: LabelMap | None = None
         self.draft: Draft | None = None
+        self.stager = Stager()
         self.held = False
         self._keep = False
         self._putting = False
         self.drawer: Newest[Draft, Draft] = Newest(self._drawn)
-        self.judge: Newest[tuple[Draft, Wishes], Assessment] = Newest(self._judged)
+        self.judge: Newest[tuple[Draft, Wishes], Judged] = Newest(self._judged)
         self.maker: Newest[tuple[WedgeResection, float], Resection] = Newest(self._widened)
         pairs: tuple[tuple[Newest[Any, Any], Callable[[Any, Any], None]], ...] = (
             (self.drawer, self._show),
@@ -166,6 +124,7 @@ class Planner:
             self.prepared, self.grid = ready.prepared, ready.grid
             self.segments = ready.segments
             self.ready_changed.emit()
+            self.stager.ask(self._ready(), self.session.plans)
             self._plans_changed()
 
     @property
@@ -180,8 +139,10 @@ class Planner:
         return STARTS[kind](self._ready(), self.tumours, self.wishes.margin_mm)
 
     def begin(self, kind: str, resection: Resection, why: str = "") -> None:
-        """A new plan with this cut."""
-        self._work_on(Draft(name=self.free_name(kind), resection=resection, why=why), keep=True)
+        """A new plan with this cut; the second stage of the cut that is marked as the first."""
+        both = self.stager.joined(resection)
+        kind = both.kind if isinstance(both, TwoStageResection) else kind
+        self._work_on(Draft(name=self.free_name(kind), resection=both, why=why), keep=True)
 
     def hold(self, resection: Resection) -> None:
         """The cut while a handle is dragged: drawn at once, judged when there is time."""
@@ -200,6 +161,19 @@ class Planner:
         else:
             self._keep = True
 
+    @property
+    def standing(self) -> Standing | None:
+        """How the cut at work stands; None until it is judged, with its stages if it has some."""
+        draft = self.draft
+        if draft is None or draft.assessment is None or draft.lacks_stages:
+            return None
+        return Standing(plan=self._plan_of(draft, draft.assessment), stages=draft.stages)
+
+    def go_on_with(self, resection: Resection) -> None:
+        """What `begin` began is another cut by now: its last stage changes, in one go."""
+        if self.draft is not None:
+            self.change(with_second(self.draft.resection, resection))
+
     def change(self, resection: Resection) -> None:
         """Another cut in the plan at work, in one go."""
         self.hold(resection)
@@ -217,7 +191,7 @@ class Planner:
         """Other wishes; the plan at work is judged by them."""
         self.wishes = replace(self.wishes, **changes)
         if self.draft is not None:
-            draft = replace(self.draft, assessment=None)
+            draft = replace(self.draft, assessment=None, stages=())
             self._work_on(draft, keep=True)
 
     def widen(self, margin_mm: float) -> None:
@@ -227,7 +201,7 @@ class Planner:
         if draft is not None and isinstance(draft.resection, WedgeResection):
             self.maker.ask((draft.resection, margin_mm))
         elif draft is not None:
-            self._work_on(replace(draft, assessment=None), keep=True)
+            self._work_on(replace(draft, assessment=None, stages=()), keep=True)
 
     def _widened(self, request: tuple[WedgeResection, float]) -> Resection:
         wedge, margin_mm = request
@@ -246,19 +220,21 @@ class Planner:
         return self.prepared
 
     def _work_on(self, draft: Draft, *, keep: bool) -> None:
-        prepared = self._ready()
+        prepared, before = self._ready(), self.draft
         quick = quick_to_draw(draft.resection)
-        if draft.sheet is None and quick:
-            draft = replace(draft, sheet=cut_sheet(prepared, draft.resection, step_mm=HELD_STEP_MM))
-        elif draft.sheet is None and self.draft is not None and self.draft.name == draft.name:
-            draft = replace(draft, sheet=self.draft.sheet)
+        blank = draft.sheet is None
+        if blank and before is not None and before.name == draft.name:
+            draft = replace(draft, sheet=before.sheet)
         self.draft, self._keep = draft, keep
+        if draft.assessment is None or draft.lacks_stages:
+            self.judge.ask((draft, self.wishes))  # first: it goes on beside the drawing
+        if blank and quick:
+            sheet = cut_sheet(prepared, draft.resection, step_mm=HELD_STEP_MM)
+            self.draft = replace(self.draft, sheet=sheet)
         self.cut_changed.emit()
         self.numbers_changed.emit()
         if not (self.held and quick):  # else it is drawn well once it is let go
             self.drawer.ask(draft)
-        if draft.assessment is None:
-            self.judge.ask((draft, self.wishes))
 
     def _drawn(self, draft: Draft) -> Draft:
         prepared, grid = self._ready(), self.grid
@@ -274,15 +250,20 @@ class Planner:
         found = [s.points for s in self.session.surfaces if s.segment.code == LIVER.code]
         return found[0] if found else np.zeros((0, 3))
 
-    def _judged(self, request: tuple[Draft, Wishes]) -> Assessment:
+    def _judged(self, request: tuple[Draft, Wishes]) -> Judged:
         draft, wishes = request
-        return assess_prepared(
-            self._ready(),
+        prepared, condition, patient = self._ready(), wishes.condition, wishes.patient
+        stages = self.stager.stages(prepared, draft.resection, condition, patient)
+        if draft.assessment is not None:
+            return draft.assessment, stages
+        assessment = assess_prepared(
+            prepared,
             draft.resection,
             margin_mm=wishes.margin_mm,
-            condition=wishes.condition,
-            patient=wishes.patient,
+            condition=condition,
+            patient=patient,
         )
+        return assessment, stages
 
     def _show(self, asked: Draft, drawn: Draft) -> None:
         draft = self.draft
@@ -295,11 +276,11 @@ class Planner:
             )
             self.cut_changed.emit()
 
-    def _take(self, asked: tuple[Draft, Wishes], assessment: Assessment) -> None:
+    def _take(self, asked: tuple[Draft, Wishes], found: Judged) -> None:
         draft, (judged, wishes) = self.draft, asked
         if draft is None or draft.resection is not judged.resection or wishes != self.wishes:
             return
-        self.draft = replace(draft, assessment=assessment)
+        self.draft = replace(draft, assessment=found[0], stages=found[1])
         self.numbers_changed.emit()
         if self._keep:
             self._put(self.draft)
@@ -308,20 +289,21 @@ class Planner:
         if draft.assessment is None:
             return
         self._keep = False
-        before = self.session.state.plan(draft.name)
-        why = draft.why or ("" if before is None else before.why)
-        plan = Plan(
-            name=draft.name,
-            resection=draft.resection,
-            assessment=draft.assessment,
-            labels_fingerprint=self._ready().fingerprint,
-            why=why,
-        )
         self._putting = True
         try:
-            self.session.put_plan(plan)
+            self.session.put_plan(self._plan_of(draft, draft.assessment))
         finally:
             self._putting = False
+
+    def _plan_of(self, draft: Draft, assessment: Assessment) -> Plan:
+        before = self.session.state.plan(draft.name)
+        return Plan(
+            name=draft.name,
+            resection=draft.resection,
+            assessment=assessment,
+            labels_fingerprint=self._ready().fingerprint,
+            why=draft.why or ("" if before is None else before.why),
+        )
 
     def _fail(self, error: BaseException) -> None:
         if isinstance(error, SurgplanError):
@@ -335,6 +317,7 @@ class Planner:
     def _labels_changed(self) -> None:
         if self.prepared is None or self.prepared.label_map is not self.session.label_map:
             self.prepared = self.grid = self.segments = self.draft = None
+            self.stager.forget()
             self.judge.drop()
             self.drawer.drop()
             self.ready_changed.emit()
@@ -343,7 +326,10 @@ class Planner:
 
     def _plans_changed(self) -> None:
         """The plan at work is another one: chosen, undone, read or deleted."""
-        if self._putting or self.prepared is None:
+        if self.prepared is None:
+            return
+        self.stager.ask(self.prepared, self.session.plans)
+        if self._putting:
             return
         plan = self.session.current_plan
         if plan is None:
@@ -358,14 +344,21 @@ class Planner:
         self.wishes = replace(
             self.wishes, margin_mm=asked.margin_mm, condition=asked.condition, patient=asked.patient
         )
+        known = self.stager.standing(plan)
         draft = Draft(
-            name=plan.name, resection=plan.resection, assessment=plan.assessment, why=plan.why
+            name=plan.name,
+            resection=plan.resection,
+            assessment=plan.assessment,
+            stages=() if known is None else known.stages,
+            why=plan.why,
         )
         self._work_on(draft, keep=False)
 
 
 def quick_to_draw(resection: Resection) -> bool:
     """Whether a cut can be drawn between two moves of the mouse."""
+    if isinstance(resection, UnionResection | TwoStageResection):
+        return all(quick_to_draw(part) for part in resection.parts)
     return isinstance(resection, PlaneResection | BezierResection | FreehandResection)
 
 

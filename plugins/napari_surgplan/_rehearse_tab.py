@@ -25,7 +25,7 @@ from napari_surgplan._clamp_mouse import ClampMouse
 from napari_surgplan._film import Picture
 from napari_surgplan._mice import Mice
 from napari_surgplan._player import Player
-from napari_surgplan._rehearse_layers import RehearseLayers
+from napari_surgplan._rehearse_scene import RehearseScene
 from napari_surgplan._rehearser import Rehearser
 from napari_surgplan._session import Session
 from napari_surgplan._work import start
@@ -53,7 +53,7 @@ class RehearseTab(QWidget):
         self.session = session
         self.viewer = viewer
         self.rehearser = Rehearser(session)
-        self.layers = RehearseLayers(self.rehearser, viewer)
+        self.scene = RehearseScene(self.rehearser)
         self._make()
         self._lay_out()
         self._connect()
@@ -189,7 +189,7 @@ class RehearseTab(QWidget):
     def _look(self) -> None:
         shown = self.session.shown
         if self.camera.isChecked() and self.rehearser.stage is not None:
-            self.layers.follow((self.viewer,) if shown is None else shown.cross.views)
+            self.scene.follow((self.viewer,) if shown is None else shown.cross.views)
 
     def _go_to_vessel(self, item: QListWidgetItem) -> None:
         vessel = item.data(Qt.ItemDataRole.UserRole)

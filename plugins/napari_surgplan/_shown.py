@@ -1,4 +1,4 @@
-"""The layers of a session in a viewer: scan, structures, surfaces, where the model was unsure."""
+"""A session in a viewer: scan, structures, where the model was unsure; surfaces in 3D."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.layers import Layer
 
 from napari_surgplan._cross import Cross
-from napari_surgplan._eyes import OUTLINE, ROLE, SCAN, STRUCTURES, SURFACE, UNSURE, Eyes
+from napari_surgplan._eyes import OUTLINE, ROLE, SCAN, STRUCTURES, UNSURE, Eyes
 from napari_surgplan._layers import (
     LIVER_OPACITY,
     confidence_layer,
     image_layer,
     label_colours,
     labels_layer,
-    surface_layer,
+    solid_of,
     to_world,
 )
 from napari_surgplan._preferences import Preferences
+from napari_surgplan._solids import Solid, Solids
+from napari_surgplan._tools import without_tools
 from napari_surgplan._turns import Turns
 from surgplan.mesh import Surface
 from surgplan.volume import (
@@ -81,9 +84,11 @@ class Shown:
         self.session = session
         self.viewer = viewer
         self.eyes = Eyes(viewer)
-        self.cross = Cross(session, viewer)
+        self.solids = Solids()
+        self.cross = Cross(session, viewer, self.solids)
         self._looks: dict[int, Look] = {}
-        self._surfaces: dict[int, tuple[Surface, Any]] = {}
+        self._surfaces: dict[int, Surface] = {}
+        self._liver_away = False
         self._painted: Any = None
         self._colours: Colours = {}
         self._turns = Turns(viewer)
@@ -95,10 +100,14 @@ class Shown:
         """The layer of this role, None if there is none (any more)."""
         return next((x for x in self.viewer.layers if x.metadata.get(ROLE) == role), None)
 
-    def surface_of(self, label: int) -> Any:
-        """The layer with the surface of a structure, None if there is none (any more)."""
-        kept = self._surfaces.get(label)
-        return kept[1] if kept is not None and kept[1] in self.viewer.layers else None
+    def surface_of(self, label: int) -> Solid | None:
+        """The surface of a structure in 3D, None if there is none (any more)."""
+        return self.solids.get(label)
+
+    def put_liver_away(self, *, away: bool) -> None:
+        """Leave the whole liver away, whatever its look: its parts take its place."""
+        self._liver_away = away
+        self._show_looks()
 
     def look(self, segment: Segment) -> Look:
         """How a structure is shown."""
@@ -115,7 +124,7 @@ class Shown:
         after = self._looks[segment.label] = replace(before, **changes)
         if after.colour != before.colour:
             self._forget_surface(segment.label)
-        self._show_surfaces()  # one that was never looked at has no layer yet
+        self._show_surfaces()  # one that was never looked at is not there yet
         self._show_looks()
 
     def prefer(self, preferences: Preferences) -> None:
@@ -144,6 +153,7 @@ class Shown:
         for layer in [x for x in self.viewer.layers if ROLE in x.metadata]:
             self.viewer.layers.remove(layer)
         self._surfaces.clear()
+        self.solids.clear()
         self._looks.clear()
         if volume is not None:
             self._turns.add(self._add_scan)
@@ -170,6 +180,7 @@ class Shown:
             for old in [x for x in self.viewer.layers if x.metadata.get(ROLE, SCAN) != SCAN]:
                 self.viewer.layers.remove(old)
             self._surfaces.clear()
+            self.solids.clear()
             return
         first = layer is None
         data, settings, kind = labels_layer(label_map)
@@ -206,7 +217,7 @@ class Shown:
 
     def _show_surfaces(self) -> None:
         wanted = {s.segment.label: s for s in self.session.surfaces}
-        for label, (surface, _) in list(self._surfaces.items()):
+        for label, surface in list(self._surfaces.items()):
             if wanted.get(label) is not surface:
                 self._forget_surface(label)
         for surface in sorted(wanted.values(), key=lambda s: s.segment.code == LIVER.code):
@@ -214,7 +225,7 @@ class Shown:
                 self._turns.add(partial(self._add_surface, surface))
 
     def _lacks(self, surface: Surface) -> bool:
-        """Whether a surface is wanted and has no layer."""
+        """Whether a surface is wanted and is not there."""
         wanted = surface in self.session.surfaces and self.look(surface.segment).visible
         return wanted and self.surface_of(surface.segment.label) is None
 
@@ -223,20 +234,14 @@ class Shown:
             return
         look = self.look(surface.segment)
         segment = replace(surface.segment, colour=look.colour)
-        content = surface_layer(replace(surface, segment=segment))
-        layer = self._add(content, SURFACE, at=self._below_liver())
-        layer.opacity = look.opacity
-        self._surfaces[surface.segment.label] = (surface, layer)
-
-    def _below_liver(self) -> int:
-        """Where a surface goes: what shines through must be drawn last."""
-        liver = self.surface_of(LIVER.label)
-        return -1 if liver is None else int(self.viewer.layers.index(liver))
+        solid = solid_of(replace(surface, segment=segment))
+        self._surfaces[surface.segment.label] = surface
+        self.solids.put(surface.segment.label, replace(solid, opacity=look.opacity))
+        self._show_looks()
 
     def _forget_surface(self, label: int) -> None:
-        _, layer = self._surfaces.pop(label, (None, None))
-        if layer in self.viewer.layers:
-            self.viewer.layers.remove(layer)
+        self._surfaces.pop(label, None)
+        self.solids.drop(label)
 
     def _show_looks(self) -> None:
         """Colours, eyes and opacities."""
@@ -246,10 +251,10 @@ class Shown:
         layer, colours = self.layer(STRUCTURES), self._wanted_colours(label_map)
         if layer is not None and colours != self._colours:
             layer.colormap = self._colours = colours
-        for surface, layer in self._surfaces.values():
+        for label, surface in self._surfaces.items():
             look = self.look(surface.segment)
-            layer.opacity = look.opacity
-            self.eyes.set_open(layer, is_open=look.visible)
+            away = self._liver_away and label == LIVER.label
+            self.solids.change(label, opacity=look.opacity, visible=look.visible and not away)
 
     def _wanted_colours(self, label_map: LabelMap) -> Colours:
         looks = {s.label: self.look(s) for s in label_map.segments}
@@ -260,7 +265,7 @@ class Shown:
         settings["metadata"] = {**settings.get("metadata", {}), ROLE: role}
         selection = self.viewer.layers.selection
         before = selection.active
-        layer = getattr(self.viewer, f"add_{kind}")(data, **settings)
+        layer = self.viewer.add_layer(without_tools(Layer.create(data, settings, kind)))
         if at >= 0:
             self.viewer.layers.move(len(self.viewer.layers) - 1, at)
         # The scan stays chosen: napari tells its value under the pointer, and no key edits labels.

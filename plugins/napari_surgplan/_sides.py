@@ -12,7 +12,14 @@ from scipy.ndimage import map_coordinates
 from scipy.spatial import cKDTree
 
 from napari_surgplan._layers import upright
-from surgplan.planning import BezierResection, CutSheet, PreparedLiver, Resection, UnionResection
+from surgplan.planning import (
+    BezierResection,
+    CutSheet,
+    PreparedLiver,
+    Resection,
+    TwoStageResection,
+    UnionResection,
+)
 from surgplan.volume import LIVER, Geometry, LabelMap, box_of, crop
 
 REMNANT, SPECIMEN = 1, 2
@@ -83,7 +90,7 @@ def resected_points(
 
 
 def _parts(resection: Resection) -> Iterator[Resection]:
-    if isinstance(resection, UnionResection):
+    if isinstance(resection, UnionResection | TwoStageResection):
         for part in resection.parts:
             yield from _parts(part)
     else:

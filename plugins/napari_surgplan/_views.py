@@ -10,7 +10,7 @@ from napari.qt import QtViewer
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QSplitter
 
-from napari_surgplan._dress import dress
+from napari_surgplan._dress import NOTICE, dress
 from napari_surgplan._mirror import Mirror
 from napari_surgplan._turns import Turns
 
@@ -68,7 +68,7 @@ class FourViews:
         rows = self._lay_out(main)
         for order, row in zip((AXIAL, CORONAL, SAGITTAL), (0, 1, 1), strict=True):
             self._turns.add(partial(self._add_pane, order, rows[row]))
-            self._turns.add(lambda: dress(self.models[-1], notice=False))
+            self._turns.add(self._dress_pane)
         self._turns.add(self._begin)
 
     def _add_pane(self, order: tuple[int, int, int], row: QSplitter) -> None:
@@ -82,12 +82,15 @@ class FourViews:
         row.setSizes([1000, 1000])
         self.models.append(model)
         self.panes.append(pane)
-        self._mirrors.append(Mirror(self.viewer, shown.eyes, model, flat=order is not AXIAL))
+        self._mirrors.append(Mirror(self.viewer, shown.eyes, model))
         shown.cross.join(model, pane.canvas)
+
+    def _dress_pane(self) -> None:
+        dress(self.models[-1], self.panes[-1].canvas, notice=False)
 
     def _begin(self) -> None:
         """All panes are there."""
-        self.viewer.canvas.overlays["notice"].visible = False  # the dock says it
+        self.viewer.canvas.overlays[NOTICE].visible = False  # the dock says it
         self.viewer.dims.events.ndisplay.connect(self._swap)
         self.session.scan_changed.connect(self.reset)
         self._begun = True
@@ -105,7 +108,7 @@ class FourViews:
         self._begun = False
         main = self.viewer.window._qt_viewer
         main.window().centralWidget().layout().addWidget(main)
-        self.viewer.canvas.overlays["notice"].visible = True
+        self.viewer.canvas.overlays[NOTICE].visible = True
         for model, mirror, pane in zip(self.models, self._mirrors, self.panes, strict=True):
             self.session.shown.cross.leave(model)
             mirror.close()

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_surgplan._planner import Wishes
+from napari_surgplan._draft import Wishes
 from surgplan.errors import UsageError
 from surgplan.planning import Condition, Patient, Tumour, thresholds_of
 

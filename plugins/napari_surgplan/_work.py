@@ -15,6 +15,7 @@ from psygnal import EmitLoopError
 from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_surgplan._follow import Progress
+from napari_surgplan._newest import quick_turns
 from surgplan.errors import SurgplanError
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ class Job(QObject):
 
     def run(self, work: Callable[[Progress], Any]) -> None:
         """Do the work; on a thread of its own."""
-        outcome = _outcome(work, self.report)
+        with quick_turns():
+            outcome = _outcome(work, self.report)
         with suppress(RuntimeError):  # the window is gone: nobody waits for the result
             self._settled.emit(outcome)
 

@@ -22,7 +22,7 @@ from matplotlib.image import imread
 from napari.components import ViewerModel
 from scipy import ndimage
 
-from napari_surgplan._dress import directions, dress
+from napari_surgplan._dress import Dress, directions, dress
 from napari_surgplan._session import Session
 
 needs_screen = pytest.mark.skipif(
@@ -33,24 +33,33 @@ LETTERS = {0: "IS", 1: "AP", 2: "RL"}
 
 
 @pytest.fixture
-def viewer(made) -> Iterator[ViewerModel]:
-    viewer = ViewerModel()
-    dress(viewer)
-    session = Session(viewer)
+def session(made) -> Iterator[Session]:
+    session = Session(ViewerModel())
     session.open(made)
-    yield viewer
+    yield session
     session.close()
 
 
-def test_a_case_becomes_scan_structures_and_surfaces(viewer, made) -> None:
-    surfaces = [layer.name for layer in viewer.layers if "surface" in layer.name]
-    assert [layer.name for layer in viewer.layers][:2] == ["CT scan", "structures"]
-    assert surfaces[-1] == "liver surface"
-    assert len(surfaces) == len(list((made / "surfaces").glob("*.stl"))) == 4
+@pytest.fixture
+def dressed(session) -> Dress:
+    return dress(session.viewer)
+
+
+@pytest.fixture
+def viewer(session, dressed) -> ViewerModel:
+    return session.viewer
+
+
+def test_a_case_becomes_scan_structures_and_surfaces(session, made) -> None:
+    assert [layer.name for layer in session.viewer.layers] == ["CT scan", "structures"]
+    assert len(session.shown.solids.visible()) == len(list((made / "surfaces").glob("*.stl"))) == 4
+    assert session.shown.solids.visible()[-1].see_through
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_letters_say_where_the_edges_of_the_picture_lie_in_the_patient(viewer, order) -> None:
+def test_letters_say_where_the_edges_of_the_picture_lie_in_the_patient(
+    viewer, dressed, order
+) -> None:
     viewer.dims.order = order
     down, across = viewer.dims.displayed
     vertical, horizontal = (str(o) for o in viewer.scene.camera.orientation2d)
@@ -58,8 +67,8 @@ def test_letters_say_where_the_edges_of_the_picture_lie_in_the_patient(viewer, o
     left, right = LETTERS[across] if horizontal == "right" else LETTERS[across][::-1]
     wanted = {"top": low, "bottom": high, "left": left, "right": right}
     assert directions(viewer.dims.displayed) == wanted
-    shown = {edge: viewer.canvas.overlays[f"letter_{edge}"].text for edge in wanted}
-    assert shown == wanted
+    assert dressed.letters == wanted
+    assert dressed.name == {0: "Axial", 1: "Coronal", 2: "Sagittal"}[order[0]]
     notice = viewer.canvas.overlays["notice"].text.replace("\n", " ")
     assert notice == surgplan.NOT_A_MEDICAL_DEVICE
 
@@ -79,7 +88,6 @@ def test_the_3d_view_is_not_mirrored_and_shows_the_patient_from_the_front(viewer
     assert [str(o) for o in viewer.scene.camera.orientation] == ["away", "down", "right"]
     np.testing.assert_allclose(viewer.scene.camera.view_direction, (0, 1, 0), atol=1e-6)
     np.testing.assert_allclose(viewer.scene.camera.up_direction, (1, 0, 0), atol=1e-6)
-    assert {layer.visible for layer in viewer.layers if "surface" in layer.name} == {True}
     assert not viewer.layers["CT scan"].visible
     viewer.dims.ndisplay = 2
     assert viewer.layers["CT scan"].visible

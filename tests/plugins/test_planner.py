@@ -12,8 +12,10 @@ from napari.components import ViewerModel
 from scipy.spatial import cKDTree
 
 from napari_surgplan._contour import crossing, ribbon
+from napari_surgplan._cut_scene import HANDLE_MM, CutScene
 from napari_surgplan._handles import handles_of, moved, pulled
 from napari_surgplan._layers import to_world
+from napari_surgplan._map_layout import in_rows
 from napari_surgplan._map_picture import picture_of
 from napari_surgplan._margin_bands import BANDS, band_of, colours_of
 from napari_surgplan._mirror import Mirror
@@ -21,15 +23,18 @@ from napari_surgplan._mouse import CutMouse, Pointer
 from napari_surgplan._newest import Newest
 from napari_surgplan._pick import first_hit
 from napari_surgplan._plan_clicks import PlanClicks
-from napari_surgplan._plan_layers import HANDLE_MM, PlanLayers
-from napari_surgplan._plan_rows import compared, headline, rows_of
+from napari_surgplan._plan_columns import compared
+from napari_surgplan._plan_rows import headline, rows_of
 from napari_surgplan._planner import STARTS, Planner
 from napari_surgplan._session import Session
 from napari_surgplan._sides import resected_points
 from surgplan.planning import (
     BezierResection,
+    CutSheet,
     FreehandResection,
+    Plan,
     PlaneResection,
+    Standing,
     TerritoryResection,
     assess,
     cut_sheet,
@@ -37,10 +42,26 @@ from surgplan.planning import (
 )
 
 
+def alone(plan: Plan) -> Standing:
+    """How a plan of one operation stands."""
+    return Standing(plan=plan, stages=())
+
+
+def plan_of(label_map, name, cut) -> Plan:
+    return Plan(
+        name=name,
+        resection=cut,
+        assessment=assess(label_map, cut, margin_mm=5),
+        labels_fingerprint=label_map.fingerprint(),
+    )
+
+
 def settled(planner: Planner) -> None:
     """Wait until the engine has nothing to do."""
     end = time.monotonic() + 60
-    while any(n.busy for n in (planner.maker, planner.drawer, planner.judge)):
+    while any(
+        n.busy for n in (planner.maker, planner.drawer, planner.judge, planner.stager.worker)
+    ):
         assert time.monotonic() < end
         time.sleep(0.005)
 
@@ -59,8 +80,8 @@ def planner(files):
 
 
 @pytest.fixture
-def layers(planner):
-    return PlanLayers(planner, planner.session.viewer)
+def scene(planner):
+    return CutScene(planner)
 
 
 def begin(planner: Planner, kind: str) -> None:
@@ -74,15 +95,15 @@ def test_each_kind_gives_a_feasible_plan_with_the_numbers_of_the_command_line(pl
     plan = planner.session.current_plan
     assert plan is not None
     assert plan.name == kind
-    assert headline(plan.assessment).feasible
+    assert headline(alone(plan)).feasible
     assert plan.assessment == assess(planner.session.label_map, plan.resection, margin_mm=5.0)
 
 
-def test_a_drag_shows_each_cut_at_once_and_keeps_one_step_to_undo(planner, layers):
+def test_a_drag_shows_each_cut_at_once_and_keeps_one_step_to_undo(planner, scene):
     begin(planner, "plane")
     before = planner.session.current_plan
     steps = planner.session.history.steps[0]
-    handle = layers.handles[0]
+    handle = scene.handles[0]
     for far in (1.0, 2.0, 3.0, 4.0):
         cut = moved(before.resection, handle, handle.point_mm + far, planner.session.label_map)
         planner.hold(cut)
@@ -114,41 +135,40 @@ def test_a_wedge_follows_the_margin(planner):
     assert wide.resected_ml > narrow.resected_ml
 
 
-def test_views_show_cut_line_handles_and_specimen_in_their_places(planner, layers):
+def test_views_show_cut_line_handles_and_specimen_in_their_places(planner, scene):
     begin(planner, "curved")
-    assert all(str(u) == "millimeter" for u in layers.specimen.units)
     viewer, pane = planner.session.viewer, ViewerModel(order=(1, 0, 2))
     mirror = Mirror(viewer, planner.session.shown.eyes, pane)
     planner.session.shown.cross.join(pane)
     cut = planner.draft.resection
     for view in (viewer, pane):
         across = view.dims.order[0]
-        line = layers.sketch(view)
+        line = scene.sketch(view)
         assert len(line.triangles) > 5
         np.testing.assert_allclose(line.points[:, across], view.dims.point[across])
         assert np.abs(cut.distance_mm(to_world(line.points))).max() < 2
         assert (np.abs(line.handles[:, across] - view.dims.point[across]) <= HANDLE_MM).all()
     viewer.dims.ndisplay = 3
-    solid = layers.sketch(viewer)
+    solid = scene.sketch(viewer)
     assert np.abs(cut.distance_mm(to_world(solid.points))).max() < 0.5
     np.testing.assert_allclose(to_world(solid.handles), cut.control_points_mm.reshape(-1, 3))
-    layers.show(shown=False)  # the rehearsal has the stage: the line on slices stays
-    assert not len(layers.sketch(viewer).triangles)
-    assert len(layers.sketch(pane).triangles)
-    assert not len(layers.sketch(pane).handles)
-    layers.show(shown=True)
+    scene.show(shown=False)  # the rehearsal has the stage: the line on slices stays
+    assert not len(scene.sketch(viewer).triangles)
+    assert len(scene.sketch(pane).triangles)
+    assert not len(scene.sketch(pane).handles)
+    scene.show(shown=True)
     planner.session.remove_plan("curved")
     for view in (viewer, pane):
-        assert not len(layers.sketch(view).triangles)
-        assert not len(layers.sketch(view).handles)
-    assert layers.specimen is None
+        assert not len(scene.sketch(view).triangles)
+        assert not len(scene.sketch(view).handles)
+    assert scene.specimen is None
     mirror.close()
 
 
-def test_a_cut_has_the_colours_of_its_margins(planner, layers):
+def test_a_cut_has_the_colours_of_its_margins(planner, scene):
     begin(planner, "plane")
     planner.session.viewer.dims.ndisplay = 3
-    sketch = layers.sketch(planner.session.viewer)
+    sketch = scene.sketch(planner.session.viewer)
     tree = cKDTree(planner.draft.sheet.points_mm)
     away, nearest = tree.query(to_world(sketch.points))
     alike = away < 1e-6  # the others stand where a band ends
@@ -157,10 +177,10 @@ def test_a_cut_has_the_colours_of_its_margins(planner, layers):
     np.testing.assert_allclose(hue, wanted / wanted.max(axis=1, keepdims=True), atol=1e-5)
 
 
-def test_a_cut_is_coarse_while_it_is_held_and_fine_at_rest(planner, layers):
+def test_a_cut_is_coarse_while_it_is_held_and_fine_at_rest(planner, scene):
     begin(planner, "curved")
     fine = len(planner.draft.sheet.triangles)
-    handle = layers.handles[0]
+    handle = scene.handles[0]
     cut = moved(planner.draft.resection, handle, handle.point_mm + 2, planner.session.label_map)
     planner.hold(cut)
     settled(planner)
@@ -173,36 +193,90 @@ def test_a_cut_is_coarse_while_it_is_held_and_fine_at_rest(planner, layers):
     )
 
 
-def test_no_layer_comes_or_goes_while_another_does(planner, layers):
-    viewer, pane = planner.session.viewer, ViewerModel(order=(1, 0, 2))
-    mirror = Mirror(viewer, planner.session.shown.eyes, pane)
-    planner.session.shown.cross.join(pane)
-
-    def slide() -> None:  # as the sliders of a window do when they are laid anew
-        viewer.dims.set_current_step(0, viewer.dims.current_step[0])
-
-    viewer.dims.events.range.connect(slide)
-    under_way, looked = [], []
+def test_cuts_come_and_go_without_a_layer_and_nobody_looks_elsewhere(planner, scene):
+    viewer = planner.session.viewer
+    looked, moved_layers = [], []
+    for word in ("inserted", "removed"):
+        getattr(viewer.layers.events, word).connect(lambda: moved_layers.append(True))
     planner.session.focus_changed.connect(looked.append)
-
-    def begun() -> None:
-        assert not under_way  # napari's own list of layers loses count, and is painted blank
-        under_way.append(True)
-
-    for word in ("insert", "remov"):
-        getattr(viewer.layers.events, f"{word}ing").connect(begun)
-        getattr(viewer.layers.events, f"{word}ed").connect(under_way.clear, position="last")
     planner.session.focus((25.3, 10.1, 4.7))
     begin(planner, "plane")
     begin(planner, "curved")
+    assert scene.specimen is not None
     planner.session.undo()
     planner.session.undo()
-    assert layers.specimen is None
-    assert len(looked) == 1  # and nobody looks elsewhere
-    mirror.close()
+    assert scene.specimen is None
+    assert len(looked) == 1
+    assert not moved_layers
 
 
-def test_the_specimen_on_slices_is_what_the_engine_resects(planner, layers):
+def test_the_tint_lies_on_the_slice_where_the_engine_resects(planner, scene):
+    begin(planner, "plane")
+    for order in ((0, 1, 2), (1, 0, 2), (2, 0, 1), (0, 2, 1)):
+        view = ViewerModel(order=order)
+        planner.session.shown.cross.join(view)
+        view.dims.range = planner.session.viewer.dims.range
+        planner.session.focus((-30.0, 6.0, 4.0))
+        tint = scene.sketch(view).tint
+        across, (down, wide) = order[0], view.dims.displayed
+        rows, columns = np.nonzero(tint.rgba[..., 3])
+        world = np.zeros((len(rows), 3))
+        world[:, across] = view.dims.point[across]
+        world[:, down] = tint.first_mm[0] + rows * tint.step_mm[0]
+        world[:, wide] = tint.first_mm[1] + columns * tint.step_mm[1]
+        assert len(rows) > 20
+        resected = planner.draft.resection.distance_mm(to_world(world)) < 0
+        assert resected.mean() > 0.97  # the grid's own slice lies a millimetre away
+        label_map = planner.session.label_map
+        index = np.round(label_map.geometry.to_index(to_world(world))).astype(int)
+        assert (label_map.array[tuple(index.T)] > 0).mean() > 0.9
+        planner.session.shown.cross.leave(view)
+
+
+def test_line_and_tint_on_slices_have_eyes_of_their_own(planner, scene):
+    begin(planner, "plane")
+    view = planner.session.viewer
+    scene.show_on_slices(line=False)
+    assert not len(scene.sketch(view).triangles)
+    assert scene.sketch(view).tint is not None
+    scene.show_on_slices(line=True, tint=False)
+    assert len(scene.sketch(view).triangles)
+    assert scene.sketch(view).tint is None
+
+
+def test_while_it_is_held_a_cut_is_drawn_in_3d_and_under_the_hand_and_then_everywhere(
+    planner, scene
+):
+    begin(planner, "plane")
+    drawn = []
+
+    def drawing(name):
+        return SimpleNamespace(show_cut=lambda _: drawn.append(name), show_solids=lambda _: None)
+
+    cross = planner.session.shown.cross
+    views = {
+        "axial": ViewerModel(),
+        "coronal": ViewerModel(order=(1, 0, 2)),
+        "solid": ViewerModel(ndisplay=3),
+    }
+    cross.drawings.update({view: drawing(name) for name, view in views.items()})
+    scene.hold_in(views["coronal"])
+    cut = planner.draft.resection
+    handle = scene.handles[0]
+    planner.hold(moved(cut, handle, handle.point_mm + 2, planner.session.label_map))
+    assert drawn == ["coronal", "solid"]
+    drawn.clear()
+    scene.catch_up()
+    assert drawn == ["axial", "coronal", "solid"]
+    drawn.clear()
+    scene.catch_up()
+    assert drawn == []
+    planner.let_go()
+    settled(planner)
+    assert set(drawn) == set(views)
+
+
+def test_the_specimen_on_slices_is_what_the_engine_resects(planner, scene):
     begin(planner, "plane")
     resected, grid = planner.draft.resected, planner.grid
     truth = planner.draft.resection.distance_mm(grid.points_mm) < 0
@@ -255,13 +329,13 @@ class Mouse:
         assert next(steps, "over") == "over"
 
 
-def test_a_handle_is_dragged_in_3d_in_the_plane_of_the_screen(planner, layers):
+def test_a_handle_is_dragged_in_3d_in_the_plane_of_the_screen(planner, scene):
     begin(planner, "plane")
     viewer = planner.session.viewer
-    mouse = Mouse(viewer, CutMouse(planner, layers, viewer))
+    mouse = Mouse(viewer, CutMouse(planner, scene, viewer))
     cut = planner.draft.resection
     start, ahead = np.asarray(cut.point_mm), np.asarray(cut.normal)
-    aside = layers.handles[1].point_mm - start
+    aside = scene.handles[1].point_mm - start
     aside *= 7 / np.linalg.norm(aside)
     mouse.drag(start - 70 * ahead, start - 70 * ahead + aside, direction=ahead)
     settled(planner)
@@ -271,12 +345,12 @@ def test_a_handle_is_dragged_in_3d_in_the_plane_of_the_screen(planner, layers):
     assert viewer.scene.camera.mouse_pan
 
 
-def test_a_fold_is_refused_in_words_and_the_cut_stays(planner, layers):
+def test_a_fold_is_refused_in_words_and_the_cut_stays(planner, scene):
     begin(planner, "curved")
     told = []
     planner.session.message.connect(told.append)
     viewer = planner.session.viewer
-    mouse = Mouse(viewer, CutMouse(planner, layers, viewer))
+    mouse = Mouse(viewer, CutMouse(planner, scene, viewer))
     before = planner.draft.resection
     corner, other = before.control_points_mm[0, 0], before.control_points_mm[3, 3]
     ahead = np.cross(corner - other, before.control_points_mm[0, 3] - corner)
@@ -344,7 +418,7 @@ def test_the_line_on_a_slice_lies_on_slice_and_cut(planner):
 def test_rows_repeat_the_numbers_of_the_assessment(planner):
     begin(planner, "plane")
     assessment = planner.session.current_plan.assessment
-    rows = rows_of(assessment)
+    rows = rows_of(planner.standing)
     values = [row.value for row in rows]
     assert assessment.remnant_functional_ml in values
     assert assessment.flr_percent in values
@@ -360,16 +434,16 @@ def test_rows_repeat_the_numbers_of_the_assessment(planner):
 def test_the_headline_says_what_is_in_the_way(planner):
     label_map = planner.session.label_map
     cut = PlaneResection(point_mm=(-35, 10, 5), normal=(-1, 0, 0))
-    told = headline(assess(label_map, cut, margin_mm=5))
+    told = headline(alone(plan_of(label_map, "through", cut)))
     assert not told.feasible
     assert "cut through" in told.text
     too_much = PlaneResection(point_mm=(60, 0, 0), normal=(-1, 0, 0))
-    assert "at least 25 %" in headline(assess(label_map, too_much, margin_mm=5)).text
+    assert "at least 25 %" in headline(alone(plan_of(label_map, "much", too_much))).text
 
 
 def test_plans_side_by_side(planner):
     plans = propose(planner.session.label_map, margin_mm=5.0, count=2)
-    names, columns = compared([(p.name, p.assessment) for p in plans])
+    names, columns = compared(plans, [alone(plan) for plan in plans])
     assert len(columns) == len(plans) == 2
     assert all(len(c) == len(names) for c in columns)
     assert columns[0][1] == f"{plans[0].assessment.remnant_functional_ml:.0f}"
@@ -401,3 +475,29 @@ def test_only_the_newest_request_is_worked_on():
     while newest.busy and time.monotonic() < end:
         time.sleep(0.005)
     assert done == [0, 4]
+
+
+def test_parts_of_a_map_stand_in_rows_and_keep_their_shape(planner):
+    sheet = cut_sheet(planner.prepared, PlaneResection(point_mm=(0, 0, 0), normal=(-1, 0, 0)))
+    step = np.ptp(sheet.flat_mm[:, 0]) + 8.0
+    count, points = 5, len(sheet.points_mm)
+    row = CutSheet(
+        points_mm=np.tile(sheet.points_mm, (count, 1)),
+        triangles=np.concatenate([sheet.triangles + n * points for n in range(count)]),
+        flat_mm=np.concatenate([sheet.flat_mm + np.array([n * step, 0]) for n in range(count)]),
+        margin_mm=np.tile(sheet.margin_mm, count),
+    )
+    wide, tall = np.ptp(in_rows(row).flat_mm, axis=0)
+    assert max(wide, tall) < 0.75 * np.ptp(row.flat_mm[:, 0])
+    moves = (in_rows(row).flat_mm - row.flat_mm).reshape(count, points, 2)
+    np.testing.assert_allclose(moves, np.repeat(moves[:, :1], points, axis=1), atol=1e-9)
+    flat = in_rows(row).flat_mm.reshape(count, points, 2)
+    for one in range(count):
+        for other in range(one):
+            apart = np.maximum(
+                flat[one].min(axis=0) - flat[other].max(axis=0),
+                flat[other].min(axis=0) - flat[one].max(axis=0),
+            )
+            assert apart.max() > 7.9
+    alone_again = in_rows(sheet).flat_mm - sheet.flat_mm
+    np.testing.assert_allclose(alone_again, np.tile(alone_again[0], (points, 1)), atol=1e-9)

@@ -12,7 +12,7 @@ from napari_surgplan._clamp_mouse import ClampMouse
 from napari_surgplan._film import write_film
 from napari_surgplan._layers import to_world
 from napari_surgplan._planner import Planner
-from napari_surgplan._rehearse_layers import LOST_COLOURS, RehearseLayers
+from napari_surgplan._rehearse_scene import LOST_COLOURS, RehearseScene
 from napari_surgplan._rehearser import Rehearser
 from napari_surgplan._session import Session
 from surgplan.errors import NothingToDoError
@@ -42,9 +42,9 @@ def rehearser(session):
         )
     )
     rehearser = Rehearser(session)
-    layers = RehearseLayers(rehearser, session.viewer)
+    scene = RehearseScene(rehearser)
     rehearser.take_stage(rehearser.make_stage())
-    rehearser.layers = layers  # kept alive
+    rehearser.scene = scene  # kept alive
     return rehearser
 
 
@@ -64,8 +64,8 @@ def test_the_specimen_leaves_the_remnant_and_takes_the_tumour_along(rehearser):
     tumour = rehearser.carried_points(LIVER_TUMOUR.label)
     surface = next(s for s in rehearser.session.surfaces if s.segment.code == LIVER_TUMOUR.code)
     assert (tumour - surface.points).mean(axis=0)[0] < -40
-    layer = rehearser.layers.layer("specimen")
-    np.testing.assert_allclose(to_world(layer.vertices), lifted.points, atol=1e-2)
+    solid = rehearser.scene.solids.get("specimen")
+    np.testing.assert_allclose(to_world(solid.points), lifted.points, atol=1e-2)
 
 
 def test_vessels_come_in_the_order_of_the_cut(rehearser):
@@ -78,13 +78,13 @@ def test_vessels_come_in_the_order_of_the_cut(rehearser):
         if vessel is not None:
             assert vessel.progress >= progress
             seen.append(vessels.index(vessel))
-            mark = to_world(rehearser.layers.layer("next vessel").data[0])
+            mark = to_world(rehearser.scene.solids.mark)
             np.testing.assert_allclose(mark, vessel.vessel.point_mm, atol=1e-4)
     assert seen == sorted(seen)
     rehearser.go_to(1.0)
     if vessels[-1].progress < 1.0:
         assert rehearser.next_vessel is None
-        assert rehearser.layers.layer("next vessel") is None
+        assert rehearser.scene.solids.mark is None
 
 
 def test_a_clamp_darkens_what_hangs_on_the_branch_and_opens_again(rehearser):
@@ -93,25 +93,25 @@ def test_a_clamp_darkens_what_hangs_on_the_branch_and_opens_again(rehearser):
     clamp = rehearser.clamp_at(system, perfusion.tree.roots[0])
     first = np.flatnonzero(perfusion.nodes.branch == clamp.branch)[0]
     assert clamp.lost_ml == perfusion.downstream_ml[first] > 0
-    before = np.array(rehearser.layers.layer("remnant").vertex_colors)
+    before = np.array(rehearser.scene.solids.get("remnant").colours)
     rehearser.clamp(clamp)
     lost = rehearser.lost()[system]
     behind = perfusion.tree.subtree(clamp.branch)
     np.testing.assert_array_equal(lost, np.isin(rehearser.stage.served[system], behind))
     assert lost.any()
-    dark = np.array(rehearser.layers.layer("remnant").vertex_colors)
+    dark = np.array(rehearser.scene.solids.get("remnant").colours)
     count = len(rehearser.parts()[0].points)
     hue = dark[lost[:count], :3] / dark[lost[:count], :3].max(axis=1, keepdims=True)
     wanted = np.array(LOST_COLOURS[system])
     np.testing.assert_allclose(hue, np.tile(wanted / wanted.max(), (len(hue), 1)), atol=1e-3)
     rehearser.clamp(clamp)
-    np.testing.assert_array_equal(rehearser.layers.layer("remnant").vertex_colors, before)
+    np.testing.assert_array_equal(rehearser.scene.solids.get("remnant").colours, before)
 
 
 def test_the_camera_looks_into_the_cut(rehearser):
     rehearser.go_to(0.5)
     viewer = rehearser.session.viewer
-    rehearser.layers.follow((viewer,))
+    rehearser.scene.follow((viewer,))
     view = rehearser.view
     np.testing.assert_allclose(to_world(viewer.scene.camera.center), view.point_mm, atol=1e-6)
     np.testing.assert_allclose(
@@ -121,15 +121,16 @@ def test_the_camera_looks_into_the_cut(rehearser):
 
 def test_leaving_puts_the_liver_together_again(rehearser):
     shown = rehearser.session.shown
-    liver = shown.surface_of(LIVER.label)
-    assert not liver.visible
+    assert not shown.surface_of(LIVER.label).visible
+    shown.set_look(LIVER, opacity=0.3)
+    assert not shown.surface_of(LIVER.label).visible
     rehearser.go_to(1.0)
     rehearser.leave()
-    assert liver.visible
-    assert rehearser.layers.layer("remnant") is None
+    assert shown.surface_of(LIVER.label).visible
+    assert rehearser.scene.solids.get("remnant") is None
     for surface in rehearser.session.surfaces:
-        layer = shown.surface_of(surface.segment.label)
-        np.testing.assert_allclose(to_world(layer.vertices), surface.points, atol=1e-2)
+        solid = shown.surface_of(surface.segment.label)
+        np.testing.assert_allclose(to_world(solid.points), surface.points, atol=1e-2)
 
 
 def test_another_plan_clears_the_stage(rehearser):

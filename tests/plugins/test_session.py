@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_surgplan._eyes import SCAN, STRUCTURES, SURFACE, role_of
+from napari_surgplan._eyes import SCAN, STRUCTURES, role_of
 from napari_surgplan._history import STEPS, History
 from napari_surgplan._session import Session
 from napari_surgplan._state import State
@@ -47,8 +47,8 @@ def session(files):
 def test_layers_carry_millimetres_roles_and_uint8_labels(session, body) -> None:
     layers = session.viewer.layers
     roles = [role_of(x) for x in layers]
-    assert roles[:2] == [SCAN, STRUCTURES]
-    assert roles.count(SURFACE) == 4
+    assert roles == [SCAN, STRUCTURES]
+    assert sorted(session.shown.solids.keys()) == [1, 2, 3, 4]
     assert all(str(u) == "millimeter" for x in layers for u in x.units)
     structures = session.shown.layer(STRUCTURES)
     assert structures.data.dtype == np.uint8

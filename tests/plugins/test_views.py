@@ -10,7 +10,7 @@ from napari.components import ViewerModel
 
 from napari_surgplan._cross import cross_of, hit_of
 from napari_surgplan._dress import FROM_THE_FRONT, dress
-from napari_surgplan._eyes import SCAN, STRUCTURES, SURFACE, role_of
+from napari_surgplan._eyes import SCAN, STRUCTURES, role_of
 from napari_surgplan._mirror import Mirror
 from napari_surgplan._session import Session
 from surgplan.volume import LIVER, LIVER_TUMOUR
@@ -39,25 +39,23 @@ def role(pane, wanted):
     return next(x for x in pane.layers if role_of(x) == wanted)
 
 
-def test_slices_show_voxels_and_3d_shows_surfaces_whatever_the_main_view_does(session, pane):
+def test_slices_show_voxels_and_3d_shows_none_whatever_the_main_view_does(session, pane):
     for main, other in ((2, 2), (2, 3), (3, 2), (3, 3)):
         session.viewer.dims.ndisplay, pane.dims.ndisplay = main, other
         for view, ndisplay in ((session.viewer, main), (pane, other)):
             assert role(view, SCAN).visible == (ndisplay == 2)
-            assert role(view, SURFACE).visible == (ndisplay == 3)
 
 
 def test_a_hidden_structure_stays_hidden_when_views_turn(session, pane) -> None:
     session.shown.set_look(LIVER, visible=False)
-    layer = session.shown.surface_of(LIVER.label)
     for ndisplay in (3, 2, 3):
         session.viewer.dims.ndisplay = pane.dims.ndisplay = ndisplay
-        assert not layer.visible
+        assert not session.shown.surface_of(LIVER.label).visible
     colours = session.shown.layer(STRUCTURES).colormap.color_dict
     assert colours[LIVER.label][3] == 0
     assert colours[LIVER_TUMOUR.label][3] == 1
     session.shown.set_look(LIVER, visible=True)
-    assert layer.visible
+    assert session.shown.surface_of(LIVER.label).visible
 
 
 def test_the_eye_of_the_layer_list_counts_in_all_views(session, pane) -> None:
@@ -116,16 +114,14 @@ def test_a_view_is_cut_once_for_a_point_between_two_slices(session, pane) -> Non
     assert cuts[0] == pytest.approx(-15.3, abs=2)
 
 
-def test_data_moved_quietly_are_moved_in_all_views(session, pane) -> None:
-    session.viewer.dims.ndisplay = pane.dims.ndisplay = 3
-    layer = session.shown.surface_of(LIVER_TUMOUR.label)
-    limits = []
-    for view in (session.viewer, pane):
-        view.dims.events.range.connect(lambda: limits.append(True))
-    session.shown.eyes.move(layer, (layer.vertices + 3, layer.faces))
-    copy = pane.layers[session.viewer.layers.index(layer)]
-    np.testing.assert_array_equal(copy.vertices, layer.vertices)
-    assert not limits
+def test_a_view_in_3d_gets_the_layers_of_slices_when_it_turns_to_them(session) -> None:
+    pane = ViewerModel(ndisplay=3)
+    mirror = Mirror(session.viewer, session.shown.eyes, pane)
+    assert [role_of(x) for x in pane.layers] == [SCAN]
+    pane.dims.ndisplay = 2
+    assert [role_of(x) for x in pane.layers] == [SCAN, STRUCTURES]
+    assert all(layer.visible for layer in pane.layers)
+    mirror.close()
 
 
 def test_scrolling_moves_the_point_along_one_axis(session, pane) -> None:
@@ -168,12 +164,12 @@ def test_a_click_looks_there_and_a_drag_does_not(session, pane) -> None:
 def test_a_click_in_3d_goes_through_the_translucent_liver_to_the_tumour(session, pane) -> None:
     session.viewer.dims.ndisplay = 3
     start, along = np.array([5.0, -300.0, -35.0]), np.array([0.0, 1.0, 0.0])
-    hit = hit_of(session.viewer.layers, start, along)
+    hit = hit_of(session.shown.solids, start, along)
     assert np.linalg.norm(hit - (5, 10 - 15, -35)) < 4  # the front of the ball
     session.shown.set_look(LIVER_TUMOUR, visible=False)
-    front = hit_of(session.viewer.layers, start, along)
+    front = hit_of(session.shown.solids, start, along)
     assert front[1] < -40  # now the liver in front of it
-    assert hit_of(session.viewer.layers, np.array([500.0, 0, 0]), along) is None
+    assert hit_of(session.shown.solids, np.array([500.0, 0, 0]), along) is None
 
 
 def test_a_view_that_is_solid_from_the_start_looks_from_the_front(session) -> None:

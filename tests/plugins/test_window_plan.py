@@ -56,9 +56,9 @@ def test_every_kind_of_cut_is_a_feasible_plan_within_three_clicks(ready) -> None
         driver.picture(f"plan-{kind}")
         assert plan.name == kind
         assert len(driver.done) - before <= 3
-        assert headline(plan.assessment).feasible
+        assert headline(tab.planner.standing).feasible
         assert plan.assessment == assess(session.label_map, plan.resection, margin_mm=MARGIN_MM)
-        assert tab.verdict.text() == headline(plan.assessment).text
+        assert tab.verdict.text() == headline(tab.planner.standing).text
     tab.pages.setCurrentWidget(tab.compare)
     assert tab.compare.columnCount() == len(KINDS)
     driver.picture("plan-compare")
@@ -82,13 +82,13 @@ def test_a_cut_is_dragged_shown_flat_undone_and_rehearsed(ready, tmp_path) -> No
 
 
 def _cross_and_cut_are_drawn_in_every_view(driver, tab) -> None:
-    driver.session.focus(first_handle := tab.layers.handles[0].point_mm)
+    driver.session.focus(first_handle := tab.scene.handles[0].point_mm)
     driver.until(lambda: not tab.planner.drawer.busy)  # the specimen is tinted at last
     driver.canvases()
     with_both = driver.canvases()
     driver.click(driver.dock.cross)
     without_cross = driver.canvases()
-    tab.layers.show(shown=False)
+    tab.scene.show(shown=False)
     without_handles = driver.canvases()
     for before, after in zip(with_both, without_cross, strict=True):
         changed = (before != after).any(axis=-1)
@@ -99,19 +99,19 @@ def _cross_and_cut_are_drawn_in_every_view(driver, tab) -> None:
     face_or_border = ((255, 255, 255), (21, 101, 192))  # of this one, or of one in front of it
     assert any(np.allclose(shown, colour, atol=15) for colour in face_or_border)
     assert not np.allclose(gone, shown, atol=15)
-    tab.layers.show(shown=True)
+    tab.scene.show(shown=True)
     driver.click(driver.dock.cross)
 
 
 def _dragging_a_handle_moves_cut_and_numbers(driver, tab) -> None:
     before = driver.session.current_plan
-    handles = [h.point_mm for h in tab.layers.handles]
+    handles = [h.point_mm for h in tab.scene.handles]
     camera = driver.pane().viewer.scene.camera.angles
     driver.drag(handles[0], QPoint(14, -9))
     driver.until(lambda: driver.session.current_plan.resection != before.resection)
     now = driver.session.current_plan
     assert driver.pane().viewer.scene.camera.angles == camera
-    moves = np.subtract([h.point_mm for h in tab.layers.handles], handles)
+    moves = np.subtract([h.point_mm for h in tab.scene.handles], handles)
     assert np.linalg.norm(moves, axis=1).max() > 1
     label_map = driver.session.label_map
     assert now.assessment == assess(label_map, now.resection, margin_mm=MARGIN_MM)
@@ -168,7 +168,7 @@ def _the_cut_is_rehearsed(driver, tmp_path) -> None:
     driver.click(tab.leave_button)
     assert tab.rehearser.stage is None
     liver = next(s for s in session.surfaces if s.segment.label == 1)
-    layer = session.shown.surface_of(1)
-    assert session.shown.eyes.is_open(layer)
-    assert np.allclose(layer.vertices, liver.points[:, ::-1], atol=1e-3)
+    solid = session.shown.surface_of(1)
+    assert solid.visible
+    assert np.allclose(solid.points, liver.points[:, ::-1], atol=1e-3)
     driver.picture("rehearse-left")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -10,60 +11,86 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_surgplan._contour import ribbon
-from napari_surgplan._drawing import Sketch
-from napari_surgplan._eyes import ROLE, SPECIMEN_TINT
+from napari_surgplan._draft import Draft
+from napari_surgplan._drawing import Sketch, Tint
 from napari_surgplan._handles import Handle, handles_of
-from napari_surgplan._layers import AXES, LIGHT, to_world
+from napari_surgplan._layers import LIGHT, to_world
 from napari_surgplan._margin_bands import BANDS, colours_of
-from napari_surgplan._planner import Draft, Planner
+from napari_surgplan._planner import Planner
 from napari_surgplan._sides import SPECIMEN
+from napari_surgplan._solids import SPECIMEN_COLOUR
 from surgplan.planning import CutSheet, PlaneResection
-from surgplan.volume import LIVER
+from surgplan.volume import LIVER, Geometry
 
-SPECIMEN_COLOUR = (0.95, 0.60, 0.20)
 HANDLE_MM = 7.0
 """How near to a slice a handle is shown on it."""
 _LINE_MM = 1.6
 _SHEET_OPACITY = 0.92
 _DARK, _LIT = 0.7, 0.25
+_NOTHING = Sketch()
+_TINT = tuple(round(255 * c) for c in (*SPECIMEN_COLOUR, 0.4))
 
 Colours = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
 Points = npt.NDArray[np.float64]
 
 
-class PlanLayers:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Specimen:
+    """Where the liver is resected, ``(slice, row, column)`` on a straight grid."""
+
+    geometry: Geometry
+    array: Mask
+
+
+class CutScene:
     """Keeps what the views show of the cut equal to the planner's draft.
 
     Parameters
     ----------
     planner
         Whose cut is shown.
-    viewer
-        A napari viewer or a `ViewerModel`.
+
+    Attributes
+    ----------
+    handles
+        Those of the cut.
+    specimen
+        What is resected, for slices to show; None where it is not known.
+    shown
+        Whether the cut is shown in 3D, or only its line on slices.
+    line, tint
+        Whether slices show the line of the cut, and what is resected.
     """
 
-    def __init__(self, planner: Planner, viewer: Any) -> None:
+    def __init__(self, planner: Planner) -> None:
         self.planner = planner
-        self.viewer = viewer
         self.handles: tuple[Handle, ...] = ()
-        self._liver_colours: tuple[Any, Colours] | None = None
-        self._painted: Any = None
-        self.shown = True
+        self.shown = self.line = self.tint = True
+        self._hand: Any = None
+        self._behind = False
+        self.specimen: Specimen | None = None
+        self._of: Mask | None = None
         planner.cut_changed.connect(self.refresh)
         shown = planner.session.shown
         if shown is not None:
             shown.cross.placed.connect(self._draw)
             shown.cross.joined.connect(lambda _: self._draw())
 
-    @property
-    def specimen(self) -> Any:
-        """The layer that tints the specimen on slices, None if there is none."""
-        return next((x for x in self.viewer.layers if x.metadata.get(ROLE) == SPECIMEN_TINT), None)
-
     def show(self, *, shown: bool) -> None:
         """Show the cut, or leave the stage to the rehearsal: only its line on slices stays."""
         self.shown = shown
         self.refresh()
+
+    def show_on_slices(self, *, line: bool | None = None, tint: bool | None = None) -> None:
+        """Open or close the eye of the line, and of the tint of what is resected."""
+        self.line = self.line if line is None else line
+        self.tint = self.tint if tint is None else tint
+        self._draw()
+
+    def hold_in(self, view: Any) -> None:
+        """The view that the hand is in; while the cut is held, it is drawn there and in 3D."""
+        self._hand = view
 
     def refresh(self) -> None:
         """Draw the draft as it is now."""
@@ -71,12 +98,18 @@ class PlanLayers:
         self.handles = ()
         if draft is not None:
             self.handles = handles_of(draft.resection, reach_mm=self.reach_mm(draft))
+        if draft is not None and self.planner.held:  # the rest follows when the hand rests
+            self._draw(lambda view: view is self._hand or view.dims.ndisplay == 3)
+            self._behind = True
+            return
+        self._paint(draft)
         self._draw()
-        if draft is None:
-            self._remove()
-        elif not self.planner.held:  # tints follow when the hand rests
-            self._draw_sides(draft)
-            self._tint_liver(draft)
+        self._tint_liver(draft)
+
+    def catch_up(self) -> None:
+        """Draw what waited while the cut was held: the hand rests."""
+        if self._behind:
+            self._draw()
 
     def sketch(self, view: Any) -> Sketch:
         """What a view shows of the cut, on the slice that it stands at."""
@@ -85,12 +118,17 @@ class PlanLayers:
         handles = np.array([h.point_mm for h in self.handles]).reshape(-1, 3)
         if view.dims.ndisplay == 3:
             there = sheet is not None and self.shown
-            return replace(_solid(sheet) if there else Sketch(), handles=to_world(handles))
+            return replace(_solid(sheet) if there else _NOTHING, handles=to_world(handles))
         across = view.dims.order[0]
         axis, at_mm = 2 - across, float(view.dims.point[across])
         near = handles[np.abs(handles[:, axis] - at_mm) <= HANDLE_MM]
+        tint = None
+        if self.tint and self.specimen is not None:
+            tint = _tint(self.specimen, view.dims.displayed, at_mm)
         return replace(
-            Sketch() if sheet is None else _line(sheet, axis, at_mm), handles=to_world(near)
+            _NOTHING if sheet is None or not self.line else _line(sheet, axis, at_mm),
+            handles=to_world(near),
+            tint=tint,
         )
 
     def reach_mm(self, draft: Draft) -> float:
@@ -101,63 +139,53 @@ class PlanLayers:
         away = np.linalg.norm(sheet.points_mm - np.asarray(draft.resection.point_mm), axis=1)
         return float(np.clip(np.round(0.6 * away.max(), -1), 30.0, 80.0))
 
-    def _draw(self) -> None:
+    def _draw(self, wanted: Callable[[Any], bool] = lambda _: True) -> None:
         shown = self.planner.session.shown
+        self._behind = False
         for view, drawing in shown.cross.drawings.items() if shown is not None else ():
-            drawing.show_cut(self.sketch(view))
+            if wanted(view):
+                drawing.show_cut(self.sketch(view))
 
-    def _draw_sides(self, draft: Draft) -> None:
-        grid, layer = self.planner.grid, self.specimen
-        if grid is None or draft.resected is None or self._painted is draft.resected:
-            return
-        self._painted = draft.resected
-        array = grid.painted(draft.resected)
-        array[array != SPECIMEN] = 0
-        if layer is not None and layer.data.shape == array.shape:
-            self._repaint(layer, array)
-            return
-        self._drop(layer)
-        origin = to_world(grid.geometry.affine[:3, 3])
-        selected = set(self.viewer.layers.selection)
-        self.viewer.add_labels(
-            array, name=SPECIMEN_TINT, metadata={ROLE: SPECIMEN_TINT}, opacity=0.4,
-            colormap={None: (0, 0, 0, 0), 0: (0, 0, 0, 0), SPECIMEN: SPECIMEN_COLOUR},
-            scale=grid.geometry.spacing_mm, translate=tuple(map(float, origin)), **AXES,
-        )  # fmt: skip
-        self.viewer.layers.selection = selected
+    def _paint(self, draft: Draft | None) -> None:
+        """Remember what is resected; until that of a new cut is known, it stays."""
+        grid = self.planner.grid
+        if draft is None or grid is None:
+            self.specimen = self._of = None
+        elif draft.resected is not None and draft.resected is not self._of:
+            self._of = draft.resected
+            array = grid.painted(draft.resected) == SPECIMEN
+            self.specimen = Specimen(geometry=grid.geometry, array=array)
 
-    def _tint_liver(self, draft: Draft) -> None:
+    def _tint_liver(self, draft: Draft | None) -> None:
+        """Colour what is resected on the liver's surface, or give it its own colours back."""
         shown = self.planner.session.shown
-        layer = shown.surface_of(LIVER.label) if shown is not None else None
-        if layer is None or draft.liver_resected is None:
+        liver = None if shown is None else shown.solids.get(LIVER.label)
+        if shown is None or liver is None:
             return
-        if self._liver_colours is None or self._liver_colours[0] is not layer:
-            self._liver_colours = (layer, np.array(layer.vertex_colors, dtype=np.float32))
-        base = self._liver_colours[1]
-        if len(base) != len(draft.liver_resected):
-            return
-        light = base[:, :3].max(axis=1, keepdims=True) ** 0.6  # brighter than the remnant
-        tinted = base.copy()
-        taken = draft.liver_resected
-        tinted[taken, :3] = (light * np.array(SPECIMEN_COLOUR, dtype=np.float32))[taken]
-        layer.vertex_colors = tinted
+        dyed = None if draft is None else draft.liver_resected
+        if draft is None or (dyed is not None and len(dyed) == len(liver.points)):
+            shown.solids.change(LIVER.label, dyed=dyed)
 
-    def _repaint(self, layer: Any, array: npt.NDArray[np.uint8]) -> None:
-        shown = self.planner.session.shown
-        if shown is not None:
-            shown.eyes.move(layer, array)
 
-    def _remove(self) -> None:
-        self._drop(self.specimen)
-        self._painted = None
-        if self._liver_colours is not None and self._liver_colours[0] in self.viewer.layers:
-            layer, colours = self._liver_colours
-            layer.vertex_colors = colours
-        self._liver_colours = None
-
-    def _drop(self, layer: Any) -> None:
-        if layer is not None:
-            self.viewer.layers.remove(layer)
+@lru_cache(maxsize=3)
+def _tint(specimen: Specimen, displayed: tuple[int, int], at_mm: float) -> Tint | None:
+    """What is resected on a slice that shows two axes of the world, None beside the liver."""
+    geometry, array = specimen.geometry, specimen.array
+    down, wide = displayed
+    across = 3 - down - wide
+    first, step = to_world(geometry.affine[:3, 3]), geometry.spacing_mm
+    number = round((at_mm - first[across]) / step[across])
+    if not 0 <= number < array.shape[across]:
+        return None
+    resected = array.take(number, axis=across)
+    resected = resected if down < wide else resected.T
+    rgba = np.zeros((*resected.shape, 4), dtype=np.uint8)
+    rgba[resected] = _TINT
+    return Tint(
+        rgba=rgba,
+        first_mm=(float(first[down]), float(first[wide])),
+        step_mm=(step[down], step[wide]),
+    )
 
 
 @lru_cache(maxsize=1)
