@@ -36,6 +36,14 @@ def smooth_line(points: Points) -> Points:
     return np.stack([np.interp(stops, along, line[:, a]) for a in range(3)], axis=1)
 
 
+def shortened(line: Points, by_mm: float) -> Points:
+    """A line ``(k, 3)`` without its last millimetres, never less than half of it."""
+    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
+    stop = max(along[-1] - by_mm, along[-1] / 2)
+    end = [np.interp(stop, along, line[:, a]) for a in range(3)]
+    return np.concatenate([line[along < stop], [end]])
+
+
 def wall_points(mask: npt.NDArray[np.bool_], geometry: Geometry) -> Points:
     """LPS points ``(n, 3)`` half-way between face neighbours of which one is in the mask.
 

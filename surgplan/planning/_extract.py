@@ -12,8 +12,15 @@ from scipy.sparse import csgraph
 from surgplan.errors import NothingToDoError, UsageError
 from surgplan.planning._boundary import Points
 from surgplan.planning._branch_labels import labelled
-from surgplan.planning._calibre import calibres, smooth_line, wall_points
-from surgplan.planning._rooted import Rooted, chains_of, pruned, rooted_at, within
+from surgplan.planning._calibre import calibres, shortened, smooth_line, wall_points
+from surgplan.planning._rooted import (
+    LEAST_INSIDE,
+    Rooted,
+    chains_of,
+    pruned,
+    rooted_at,
+    within,
+)
 from surgplan.planning._roots import hepatic_roots, portal_root
 from surgplan.planning._separate import split_cava
 from surgplan.planning._skeleton import skeleton_of
@@ -44,6 +51,9 @@ _CARRIES_ON = 0.8
 """A child of at least this part of its parent's radius, with slight siblings, carries it on."""
 
 _SLIGHT = 0.65
+_CAP = 0.5
+"""Lines end so many radii before the wall: between where a round end and a flat one have theirs."""
+
 _COARSE_MM = 3.0
 
 Mask = npt.NDArray[np.bool_]
@@ -211,7 +221,7 @@ def _fragments(
     length = np.bincount(owner, lengths, minlength=count)
     volume = np.bincount(owner, np.pi * radius**2 * lengths / 1000, minlength=count)
     long = (length >= salt_mm) & (length > 0)
-    long &= np.bincount(piece, inside, minlength=count) > 0
+    long &= np.bincount(piece, inside, minlength=count) >= LEAST_INSIDE * np.bincount(piece)
     loose = np.setdiff1d(np.flatnonzero(long), joined)
     found = []
     for number in loose[np.argsort(-volume[loose], kind="stable")]:
@@ -231,9 +241,13 @@ def _branches(rooted: Rooted, wall_mm: Points) -> tuple[VesselBranch, ...]:
     if not chains:
         return ()
     skeleton = rooted.skeleton
+    forks = {chain.parent for chain in chains}
+    opened = set(skeleton.opened.tolist())
     lines, rough = [], []
-    for chain in chains:
+    for number, chain in enumerate(chains):
         line = smooth_line(skeleton.points_mm[chain.places])
+        if number not in forks and chain.places[-1] not in opened:
+            line = shortened(line, _CAP * float(skeleton.radius_mm[chain.places[-1]]))
         lines.append(line)
         rough.append(np.interp(
             np.linspace(0, 1, len(line)),

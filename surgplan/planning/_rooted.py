@@ -18,7 +18,8 @@ _SPUR_STEPS = 1.5
 _KNOT_STEPS = 1.5
 """A shorter piece between two bifurcations is one bifurcation, drawn out by the voxels."""
 
-_LEAST_INSIDE = 0.1
+LEAST_INSIDE = 0.1
+"""Of a vessel of the liver at least this share of its course lies in it."""
 
 ROOT, APART = -1, -2
 
@@ -83,7 +84,7 @@ def within(rooted: Rooted, inside: npt.NDArray[np.bool_]) -> Rooted:
         origin = above
     count = np.bincount(origin, minlength=len(origin))
     share = np.bincount(origin, inside, minlength=len(origin)) / np.maximum(count, 1)
-    outside = share[origin] < _LEAST_INSIDE
+    outside = share[origin] < LEAST_INSIDE
     return Rooted(skeleton=rooted.skeleton, parent=np.where(outside, APART, rooted.parent))
 
 

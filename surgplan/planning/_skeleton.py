@@ -11,6 +11,7 @@ from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
 from surgplan.planning._boundary import Points
+from surgplan.planning._covered import covered
 from surgplan.planning._skeleton_gaps import Tips, bridges
 from surgplan.planning._thinning import thinned
 from surgplan.planning._tips import followed
@@ -47,7 +48,8 @@ class Skeleton:
     gaps_bridged, loops_cut
         What was mended.
     opened
-        ``(k,)`` places on either side of where a loop was opened.
+        ``(k,)`` places on either side of where a loop was opened. One of its ends reaches the
+        other, at a place of its own, so that no piece is lost.
     """
 
     points_mm: Points
@@ -94,15 +96,24 @@ def skeleton_of(mask: Mask, geometry: Geometry, *, gap_mm: float) -> Skeleton:
     coarsest = max(geometry.spacing_mm)
     joints = bridges(tips, gap_mm=gap_mm, blind_mm=coarsest)
     opened = _opened(pairs, forest, points)
-    index, radius, edges = followed(index, radius, np.concatenate([forest, joints]), cubes, step)
+    closing = _shortest(opened, points, np.bincount(forest.ravel(), minlength=count))
+    again = np.stack([closing[:, 0], count + np.arange(len(closing))], axis=1)
+    index, radius, edges = followed(
+        np.concatenate([index, index[closing[:, 1]]]),
+        np.concatenate([radius, radius[closing[:, 1]]]),
+        np.concatenate([forest, joints, again]),
+        cubes,
+        step,
+    )
+    index, radius, edges = covered(index, radius, edges, cubes, step)
     return Skeleton(
         points_mm=grid.to_lps(index),
         radius_mm=radius,
         edges=edges,
         step_mm=step,
         gaps_bridged=len(joints),
-        loops_cut=_bunches(points[opened].mean(axis=1)),
-        opened=np.unique(opened),
+        loops_cut=len(closing),
+        opened=np.union1d(opened, again),
     )
 
 
@@ -235,13 +246,23 @@ def _opened(
     return opened
 
 
-def _bunches(middles: Points) -> int:
-    """How many loops were opened: each leaves a bunch of edges, told apart by where they are."""
-    if not len(middles):
-        return 0
-    near = cKDTree(middles).query_pairs(_LOOP_MM / 2, output_type="ndarray")
-    joined = _symmetric(near.astype(np.int64), np.ones(len(near)), len(middles))
-    return int(csgraph.connected_components(joined)[0])
+def _shortest(
+    opened: npt.NDArray[np.int64], points: Points, degree: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """For each loop the edge ``(k, 2)`` that closes it best, from an end of a line where one is.
+
+    A loop that was opened leaves a bunch of edges; bunches are told apart by where they are.
+    """
+    middles = points[opened].mean(axis=1).reshape(-1, 3)
+    near = cKDTree(middles).query_pairs(_LOOP_MM / 2, output_type="ndarray") if len(middles) else []
+    joined = _symmetric(np.reshape(near, (-1, 2)), np.ones(len(near)), len(middles))
+    bunch = csgraph.connected_components(joined)[1]
+    both = np.concatenate([opened, opened[:, ::-1]])
+    length = np.linalg.norm(points[both[:, 0]] - points[both[:, 1]], axis=1)
+    order = np.lexsort((length, degree[both[:, 0]] > 1, np.tile(bunch, 2)))
+    first = np.unique(np.tile(bunch, 2)[order], return_index=True)[1]
+    shortest: npt.NDArray[np.int64] = both[order[first]]
+    return shortest
 
 
 def _left_out(

@@ -106,15 +106,16 @@ def vessels_met_by(
     crossing = _in_parts(_crossings(resection, places), [len(p.child) for p in places])
     pairs = zip(places, crossing, strict=True)
     met = [p.met(points, in_liver(prepared, points)) for p, points in pairs]
-    courses = [_courses(p.perfusion, node) for p, (node, _) in zip(places, met, strict=True)]
-    points = [point for _, point in met]
+    divided = [np.concatenate([crossing, entries]) for crossing, entries, _ in met]
+    courses = [_courses(p.perfusion, node) for p, node in zip(places, divided, strict=True)]
+    points = [point for *_, point in met]
     angles = _in_parts(
         _angles(resection, np.concatenate([_NONE, *points]), np.concatenate([_NONE, *courses])),
         [len(p) for p in points],
     )
     found: list[VesselCut] = []
-    for own, (node, point), angle in zip(places, met, angles, strict=True):
-        cuts = own.named(node, point, angle)
+    for own, node, (first, _, point), angle in zip(places, divided, met, angles, strict=True):
+        cuts = own.named(node, point, angle, len(first))
         found += sorted(cuts, key=lambda c: -c.downstream_ml)
     return tuple(found)
 
@@ -133,12 +134,15 @@ class _Places:
         ``(n,)`` whether the node above is resected.
     entries
         ``(m,)`` first resected nodes of vessels that enter the liver there.
+    lost
+        ``(nodes,)`` whether a node, or one on its way to the root, is resected in the liver.
     """
 
     perfusion: Perfusion
     child: Places
     begins: Mask
     entries: Places
+    lost: Mask
 
     @classmethod
     def of(cls, perfusion: Perfusion, resected: Mask) -> _Places:
@@ -148,24 +152,33 @@ class _Places:
         changes = resected[child] != resected[parent]
         changes &= perfusion.inside[child] | perfusion.inside[parent]
         child = child[changes]
+        lost = perfusion.lost_from(resected)
         return cls(
             perfusion=perfusion,
             child=child,
             begins=resected[nodes.above[child]],
-            entries=_entries(perfusion, resected),
+            entries=_entries(perfusion, resected, lost),
+            lost=lost,
         )
 
-    def met(self, points: Points, inside: Mask) -> tuple[Places, Points]:
-        """Nodes and points of what is divided: crossings in the liver, one each, and entries."""
-        kept = _one_each(self.perfusion, self.child[inside])
-        node = np.concatenate([self.child[inside][kept], self.entries])
-        entered = self.perfusion.nodes.points_mm[self.entries]
-        return node, np.concatenate([points[inside][kept], entered])
+    def met(self, points: Points, inside: Mask) -> tuple[Places, Places, Points]:
+        """Nodes of crossings in the liver, one each, and of entries; and the points of both.
 
-    def named(self, node: Places, points: Points, angle: Values) -> Iterator[VesselCut]:
-        """What is divided at nodes of `met`, in words and numbers."""
+        A vessel that crosses the cut just before it enters the liver is divided at its surface.
+        """
+        nodes = self.perfusion.nodes
+        kept = _one_each(self.perfusion, self.child[inside])
+        before = ~inside & ~self.begins & self.perfusion.inside[self.child]
+        before &= ~self.lost[nodes.above[self.child]]
+        crossing = self.child[inside][kept]
+        entries = np.concatenate([self.entries, self.child[before]])
+        return crossing, entries, np.concatenate([points[inside][kept], nodes.points_mm[entries]])
+
+    def named(
+        self, node: Places, points: Points, angle: Values, crossings: int
+    ) -> Iterator[VesselCut]:
+        """What is divided at nodes, in words and numbers; the first of them are crossings."""
         nodes, tree = self.perfusion.nodes, self.perfusion.tree
-        crossings = len(node) - len(self.entries)
         for n, place in enumerate(node.tolist()):
             branch = int(nodes.branch[place])
             x, y, z = (float(v) for v in points[n])
@@ -222,11 +235,10 @@ def _one_each(perfusion: Perfusion, place: Places) -> Places:
     return np.array(kept, dtype=np.int64)
 
 
-def _entries(perfusion: Perfusion, resected: Mask) -> Places:
+def _entries(perfusion: Perfusion, resected: Mask, lost: Mask) -> Places:
     """First resected nodes of vessels that come from outside the liver without crossing the cut."""
     nodes = perfusion.nodes
     taken = perfusion.inside & resected
-    lost: Mask = nodes.behind(np.flatnonzero(taken))
     root = nodes.above < 0
     above = np.where(root, 0, nodes.above)
     from_outside = root | (~lost[above] & ~perfusion.inside[above] & resected[above])

@@ -164,6 +164,17 @@ def test_a_vessel_that_enters_what_is_resected_is_divided_at_the_surface(liver):
     assert first.point_mm[2] == pytest.approx(-26, abs=2)
 
 
+def test_a_trunk_that_is_lost_is_named_wherever_the_cut_meets_it(liver):
+    """Also where the cut passes the trunk just before it enters the liver, half a node away."""
+    prepared = liver()
+    surface = prepared.perfusions.portal.nodes.points_mm[prepared.perfusions.portal.inside][:, 2]
+    for height in surface.min() + np.linspace(-0.6, 0.6, 25):
+        above = PlaneResection(point_mm=(0, 0, height), normal=(0.05, 0.1, 1))
+        trunk = [v for v in vessels_cut(prepared, above) if v.label == "main portal vein"]
+        assert len(trunk) == 1
+        assert trunk[0].point_mm[2] == pytest.approx(surface.min(), abs=1.1)
+
+
 def test_a_vessel_along_the_cut_is_one_and_one_that_weaves_is_several(liver):
     wave = np.stack(
         [np.linspace(-20, 20, 81), 0.3 * np.sin(np.linspace(0, 60, 81)), np.full(81, 5.0)], axis=1

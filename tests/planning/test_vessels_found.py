@@ -23,11 +23,15 @@ GRIDS = (
     ((2.5, 0.8, 0.8), None),
     ((1.2, 0.8, 0.8), 4),
     ((1.5, 1.0, 1.0), 5),
+    ((2.0, 0.8, 0.8), None),
+    ((2.5, 0.7, 0.7), 7),
+    ((3.0, 0.8, 0.8), 8),
+    ((5.0, 0.8, 0.8), 9),
 )
 LEAST_MM = 2.0
+"""Or as much as the slices are thick: a thinner vessel that lies level may hide between them."""
+
 FORK_MM = 4.0
-FINE_MM = 1.5
-"""Between thicker slices a thin vessel that lies level may hide, so that a few are missed."""
 
 CUTS = 20
 
@@ -165,7 +169,7 @@ def crossings(lines, cut):
     )
 
 
-def counts(prepared, lines, cut):
+def counts(prepared, lines, cut, least_mm):
     """For each vessel that is cut through whether it is found; for each found whether it is one;
     and by how much diameters are off where a vessel is met alone, away from its forks."""
     true = crossings(lines, cut)
@@ -174,8 +178,8 @@ def counts(prepared, lines, cut):
     places = np.array([v.point_mm for v in found]).reshape(-1, 3)
     away = np.linalg.norm(true.points[:, None] - places, axis=-1)
     near = away <= ((true.radius + 1) / np.maximum(true.cosine, 0.2))[:, None]
-    wanted = true.through & in_liver(prepared[0], true.points) & (2 * true.radius >= LEAST_MM)
-    told = np.array([v.at == "cut" and v.diameter_mm >= LEAST_MM for v in found], bool)
+    wanted = true.through & in_liver(prepared[0], true.points) & (2 * true.radius >= least_mm)
+    told = np.array([v.at == "cut" and v.diameter_mm >= least_mm for v in found], bool)
     apart = np.linalg.norm(true.points[:, None] - true.points, axis=-1)
     alone = wanted & near.any(axis=1) & ((apart < 8).sum(axis=1) == 1) & (true.end_mm > FORK_MM)
     off = [found[int(np.argmin(away[n]))].diameter_mm - 2 * true.radius[n]
@@ -190,17 +194,18 @@ def test_every_vessel_that_is_cut_through_is_found_and_hardly_any_else(space, se
     label_map, trees = painted(space, seed)
     prepared = prepare(label_map)
     rng = np.random.default_rng(100 + seed)
+    thick = max(GRIDS[seed][0])
     hit, right, off = [], [], []
     for normal in Rotation.random(CUTS, rng=rng).as_matrix()[:, 0]:
         point = rng.uniform(-0.5, 0.5, 3) * HALF_AXES
         cut = PlaneResection(point_mm=tuple(point), normal=tuple(normal))
         for lines in trees.values():
-            one, other, wide = counts((prepared, trees), lines, cut)
+            one, other, wide = counts((prepared, trees), lines, cut, max(LEAST_MM, thick))
             hit += one.tolist()
             right += other.tolist()
             off += wide
-    assert len(hit) > 60
-    fine = max(GRIDS[seed][0]) <= FINE_MM
-    assert np.mean(hit) >= (1.0 if fine else 0.97)
-    assert np.mean(right) >= (0.95 if fine else 0.93)
-    assert np.percentile(np.abs(off), 95) <= 0.5
+    assert len(hit) > (60 if thick < 5 else 15)
+    assert np.mean(hit) == 1.0
+    assert np.mean(right) >= 0.95
+    if thick < 5:  # a level vessel that two slices meet does not show how wide it is
+        assert np.percentile(np.abs(off), 95) <= 0.5
