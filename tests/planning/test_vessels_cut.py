@@ -166,7 +166,7 @@ def test_a_vessel_that_enters_what_is_resected_is_divided_at_the_surface(liver):
 
 def test_a_trunk_that_is_lost_is_named_wherever_the_cut_meets_it(liver):
     """Also where the cut passes the trunk just before it enters the liver, half a node away."""
-    prepared = liver()
+    prepared = liver(3)
     surface = prepared.perfusions.portal.nodes.points_mm[prepared.perfusions.portal.inside][:, 2]
     for height in surface.min() + np.linspace(-0.6, 0.6, 25):
         above = PlaneResection(point_mm=(0, 0, height), normal=(0.05, 0.1, 1))
