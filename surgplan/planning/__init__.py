@@ -18,7 +18,7 @@ from surgplan.planning._couinaud_choice import (
     sides_cut_off,
 )
 from surgplan.planning._crossings import VesselMet
-from surgplan.planning._cut import Cut, Patches, cut_liver
+from surgplan.planning._cut import Cut, cut_liver
 from surgplan.planning._cut_map import CutMap, cut_map
 from surgplan.planning._extract import TreeSettings, vessel_tree, vessel_trees
 from surgplan.planning._freehand import FreehandResection
@@ -46,6 +46,7 @@ from surgplan.planning._patient import (
     yu_ml,
 )
 from surgplan.planning._perfusion import Perfusion, Perfusions
+from surgplan.planning._pieces import Patches
 from surgplan.planning._plan import Plan, plan_from_json, plan_to_json, plan_to_mrk_json
 from surgplan.planning._ports import (
     PortReach,

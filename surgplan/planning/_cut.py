@@ -7,72 +7,26 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from surgplan.planning._blocks import OUTSIDE, TISSUES, Blocks
-from surgplan.planning._boundary import Points
+from surgplan.planning._blocks import TISSUES, Blocks
 from surgplan.planning._clusters import SLACK_MM, Look
-from surgplan.planning._owned import owned_by
+from surgplan.planning._owned import Owned
+from surgplan.planning._owned_piece import owned_piece
+from surgplan.planning._pieces import (
+    FINE_MM,
+    OFF_CUT_MM,
+    Patches,
+    Piece,
+    Values,
+    parts_of,
+    reach_mm,
+    shares_of,
+    slopes_of,
+)
 from surgplan.planning._resection import Resection
 from surgplan.planning._smooth_blocks import SmoothBlocks
-from surgplan.planning._territory_resection import TerritoryResection
 
-_FINE_MM = 1.25
-_STEP = 0.15
-_TETRAHEDRON = np.array([(1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1)])
 _CREASED_MM = 4.0
 """Near a crease a smaller distance may be larger than the way to the cut; see `Resection`."""
-
-_LEAST_SLOPE = 1e-4
-_OFF_CUT_MM = 0.05  # at the crease between two wedges a tangent plane may miss the cut
-_SETTLED_MM = 1e-6
-
-_PATCH_ARRAYS = ("points_mm", "normals", "area_mm2", "tissue")
-
-Values = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Patches:
-    """Small flat pieces of a cut, one for each (part of a) voxel that it passes through.
-
-    Attributes
-    ----------
-    points_mm, normals
-        ``(n, 3)`` LPS, normals of length 1 towards the remnant.
-    area_mm2
-        ``(n,)``.
-    tissue
-        ``(n,)`` tissue number of the voxel.
-    size_mm
-        Half the diagonal of the part of a voxel that a patch stands for.
-    """
-
-    points_mm: Points
-    normals: Points
-    area_mm2: Values
-    tissue: npt.NDArray[np.uint8]
-    size_mm: float
-
-    def where(self, chosen: npt.NDArray[np.bool_]) -> Patches:
-        """Some of the patches."""
-        return Patches(
-            points_mm=self.points_mm[chosen],
-            normals=self.normals[chosen],
-            area_mm2=self.area_mm2[chosen],
-            tissue=self.tissue[chosen],
-            size_mm=self.size_mm,
-        )
-
-    def joined(self, other: Patches) -> Patches:
-        """These and others of the same size."""
-        both = [(getattr(self, n), getattr(other, n)) for n in _PATCH_ARRAYS]
-        points, normals, area, tissue = (np.concatenate(pair) for pair in both)
-        return Patches(
-            points_mm=points, normals=normals, area_mm2=area, tissue=tissue, size_mm=self.size_mm
-        )
-
-    def in_liver(self) -> Patches:
-        """The patches inside the liver: the cut itself."""
-        return self.where(self.tissue < OUTSIDE)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -105,20 +59,6 @@ class Cut:
     stays: Stays
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Piece:
-    """What became of the voxels of some blocks.
-
-    `row` (block), `column` (place in it) and `tissue` of each, the resected share, and the patches.
-    """
-
-    row: npt.NDArray[np.int64]
-    column: npt.NDArray[np.int64]
-    tissue: npt.NDArray[np.uint8]
-    taken: Values
-    patches: Patches
-
-
 def cut_liver(blocks: Blocks, resection: Resection, *, look: Look | None = None) -> Cut:
     """Divide the liver by a resection.
 
@@ -127,29 +67,61 @@ def cut_liver(blocks: Blocks, resection: Resection, *, look: Look | None = None)
     belongs to nobody. Within a block the distance is interpolated where it is smooth, see
     `SmoothBlocks`. `look` is one at the blocks' clusters, where there is one already.
     """
-    if isinstance(resection, TerritoryResection):
-        resected, divided = owned_by(resection, blocks)
-        whole = ~divided.any(axis=1) & (resected == resected[:, :1]).all(axis=1)
-        piece = _owned_piece(blocks, np.flatnonzero(~whole), resected, divided, resection)
-        return _cut_of(blocks, whole, resected[:, 0], (piece,))
+    owned = Owned.of(resection, blocks)
+    if owned is not None:
+        return _with_territories(blocks, owned)
+    away, resected, near = _whole_blocks(blocks, look or Look(blocks.clusters, resection))
+    return _cut_of(blocks, away, resected, _pieces(blocks, near, resection))
+
+
+def _whole_blocks(
+    blocks: Blocks, look: Look
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+    """Which blocks no cut can pass, which are resected, and the places of the others."""
     reach = blocks.radius_mm + SLACK_MM
-    distance = (look or Look(blocks.clusters, resection)).within(reach)
+    distance = look.within(reach)
     away = np.abs(distance) > reach
-    near = np.flatnonzero(~away)
-    smooth = SmoothBlocks.of(blocks, near, resection)
+    return away, distance < 0, np.flatnonzero(~away)
+
+
+def _pieces(
+    blocks: Blocks, rows: npt.NDArray[np.int64], resection: Resection
+) -> tuple[Piece, Piece]:
+    """Blocks that a cut may pass: those in which it is smooth, and those with a crease."""
+    smooth = SmoothBlocks.of(blocks, rows, resection)
     trusted = smooth.trusted
-    pieces = (
-        _smooth_piece(blocks, near[trusted], smooth.where(trusted)),
-        _exact_piece(blocks, near[~trusted], smooth.where(~trusted), resection),
+    return (
+        _smooth_piece(blocks, rows[trusted], smooth.where(trusted)),
+        _exact_piece(blocks, rows[~trusted], smooth.where(~trusted), resection),
     )
-    return _cut_of(blocks, away, distance < 0, pieces)
+
+
+def _with_territories(blocks: Blocks, owned: Owned) -> Cut:
+    """Territories by the vessel next to each voxel, the rest by its distance, and where they meet.
+
+    Blocks that lie in a territory whole are resected, whatever the rest does there; those outside
+    all territories are the rest's alone.
+    """
+    whole, resected = owned.whole, owned.resected[:, 0]
+    if owned.rest is None:
+        return _cut_of(
+            blocks, whole, resected, (owned_piece(blocks, np.flatnonzero(~whole), owned),)
+        )
+    away, taken, _ = _whole_blocks(blocks, Look(blocks.clusters, owned.rest))
+    done = (whole & (resected | away)) | (away & taken)
+    alone = np.flatnonzero(~done & whole)
+    pieces = (
+        *_pieces(blocks, alone, owned.rest),
+        owned_piece(blocks, np.flatnonzero(~done & ~whole), owned),
+    )
+    return _cut_of(blocks, done, (whole & resected) | (away & taken), pieces)
 
 
 def _cut_of(
     blocks: Blocks,
     whole: npt.NDArray[np.bool_],
     resected: npt.NDArray[np.bool_],
-    pieces: tuple[_Piece, ...],
+    pieces: tuple[Piece, ...],
 ) -> Cut:
     """Whole blocks, of which some are resected, and the pieces of the others."""
     row, column, tissue, taken = (
@@ -177,43 +149,16 @@ def _cut_of(
     )
 
 
-def _owned_piece(
-    blocks: Blocks,
-    rows: npt.NDArray[np.int64],
-    resected: npt.NDArray[np.bool_],
-    divided: npt.NDArray[np.bool_],
-    resection: TerritoryResection,
-) -> _Piece:
-    """Voxels of blocks that the boundary of a territory passes, divided by its own planes."""
-    block, column = np.nonzero(blocks.tissue[rows])
-    row = rows[block]
-    tissue = blocks.tissue[row, column]
-    met = divided[row, column]
-    offsets, steps = _parts(blocks)
-    index = (blocks.first[row[met]] + blocks.offsets[column[met]])[:, None] + offsets
-    places = index.reshape(-1, 3)
-    distance, normals = resection.planes_mm(blocks.geometry.to_lps(places))
-    taken = resected[row, column].astype(np.float64)
-    taken[met], patches = _shares(blocks, places, distance, normals @ steps, tissue[met])
-    off, normals = resection.planes_mm(patches.points_mm)
-    moved = np.flatnonzero(np.abs(off) > _SETTLED_MM)
-    points = patches.points_mm.copy()
-    points[moved] -= normals[moved] * off[moved, None]
-    off[moved] = resection.planes_mm(points[moved])[0]
-    patches = replace(patches, points_mm=points).where(np.abs(off) <= _OFF_CUT_MM)
-    return _Piece(row=row, column=column, tissue=tissue, taken=taken, patches=patches)
-
-
-def _smooth_piece(blocks: Blocks, rows: npt.NDArray[np.int64], smooth: SmoothBlocks) -> _Piece:
+def _smooth_piece(blocks: Blocks, rows: npt.NDArray[np.int64], smooth: SmoothBlocks) -> Piece:
     """Voxels of blocks in which the distance is interpolated."""
     kind = blocks.tissue[rows]
     at_voxel = smooth.at(blocks.offsets.astype(np.float64))
-    met = (np.abs(at_voxel) <= _reach_mm(blocks)) & (kind > 0)
+    met = (np.abs(at_voxel) <= reach_mm(blocks)) & (kind > 0)
     whole = np.flatnonzero((kind > 0) & ~met)
     block, column = np.nonzero(met)
-    offsets, _ = _parts(blocks)
+    offsets, _ = parts_of(blocks)
     distance = np.stack([smooth.at(blocks.offsets + o)[block, column] for o in offsets], axis=1)
-    parts = np.ceil(np.asarray(blocks.geometry.spacing_mm) / _FINE_MM)
+    parts = np.ceil(np.asarray(blocks.geometry.spacing_mm) / FINE_MM)
     slope = np.stack(
         [
             np.stack(
@@ -225,11 +170,11 @@ def _smooth_piece(blocks: Blocks, rows: npt.NDArray[np.int64], smooth: SmoothBlo
         axis=1,
     )  # fmt: skip
     index = (blocks.first[rows[block]] + blocks.offsets[column])[:, None] + offsets
-    share, patches = _shares(
+    share, patches = shares_of(
         blocks, index.reshape(-1, 3), distance.ravel(), slope.reshape(-1, 3), kind[block, column]
     )
     width = kind.shape[1]
-    return _Piece(
+    return Piece(
         row=rows[np.concatenate([whole // width, block])],
         column=np.concatenate([whole % width, column]),
         tissue=np.concatenate([kind.ravel()[whole], kind[block, column]]),
@@ -240,7 +185,7 @@ def _smooth_piece(blocks: Blocks, rows: npt.NDArray[np.int64], smooth: SmoothBlo
 
 def _exact_piece(
     blocks: Blocks, rows: npt.NDArray[np.int64], nodes: SmoothBlocks, resection: Resection
-) -> _Piece:
+) -> Piece:
     """Voxels of blocks with a crease: the resection is asked about each near enough to the cut."""
     block, column = np.nonzero(blocks.tissue[rows])
     row = rows[block]
@@ -249,129 +194,24 @@ def _exact_piece(
     node, away = nodes.nearest(blocks)
     at_voxel = nodes.values[block, node[column]]
     ask = np.flatnonzero(
-        np.abs(at_voxel) <= np.maximum(away[column] + SLACK_MM + _reach_mm(blocks), _CREASED_MM)
+        np.abs(at_voxel) <= np.maximum(away[column] + SLACK_MM + reach_mm(blocks), _CREASED_MM)
     )
     at_voxel[ask] = resection.distance_mm(blocks.geometry.to_lps(index[ask]))
-    divided = np.abs(at_voxel) <= _reach_mm(blocks)
+    divided = np.abs(at_voxel) <= reach_mm(blocks)
     taken = (~divided & (at_voxel < 0)).astype(np.float64)
-    offsets, steps = _parts(blocks)
+    offsets, steps = parts_of(blocks)
     places = (index[divided][:, None] + offsets).reshape(-1, 3)
     points = blocks.geometry.to_lps(places)
     distance = resection.distance_mm(points)
-    slope = _slopes(resection, points, steps)
-    taken[divided], patches = _shares(blocks, places, distance, slope, tissue[divided])
+    slope = slopes_of(resection, points, steps)
+    taken[divided], patches = shares_of(blocks, places, distance, slope, tissue[divided])
     off = resection.distance_mm(patches.points_mm)
     foot = replace(patches, points_mm=patches.points_mm - patches.normals * off[:, None])
     off = resection.distance_mm(foot.points_mm)
-    return _Piece(
+    return Piece(
         row=row,
         column=column,
         tissue=tissue,
         taken=taken,
-        patches=foot.where(np.abs(off) <= _OFF_CUT_MM),
+        patches=foot.where(np.abs(off) <= OFF_CUT_MM),
     )
-
-
-def _reach_mm(blocks: Blocks) -> float:
-    """So near to the cut a voxel is divided."""
-    return 1.1 * half_diagonal_mm(blocks.geometry.affine[:3, :3]) + 0.05
-
-
-def half_diagonal_mm(steps: npt.NDArray[np.float64]) -> float:
-    """From the middle of a voxel with the given edge vectors (columns) to its farthest corner."""
-    corners = np.array(np.meshgrid(*[(-0.5, 0.5)] * 3)).reshape(3, -1)
-    return float(np.linalg.norm(steps @ corners, axis=0).max())
-
-
-def _parts(blocks: Blocks) -> tuple[Points, Points]:
-    """Middles ``(parts, 3)`` of a voxel's parts in voxels from its own; edges (columns), mm."""
-    parts = np.ceil(np.asarray(blocks.geometry.spacing_mm) / _FINE_MM).astype(int)
-    centre = np.stack(np.meshgrid(*map(np.arange, parts), indexing="ij"), -1).reshape(-1, 3)
-    return (centre + 0.5) / parts - 0.5, blocks.geometry.affine[:3, :3] / parts
-
-
-def _shares(
-    blocks: Blocks,
-    index: Points,
-    distance: Values,
-    slope: Values,
-    tissue: npt.NDArray[np.uint8],
-) -> tuple[Values, Patches]:
-    """Resected share of each voxel ``(n,)``, and the patches of the cut in all of them.
-
-    `index`, `distance` and `slope` are those of all their parts, one voxel after the other.
-    """
-    offsets, steps = _parts(blocks)
-    gradient = slope @ np.linalg.inv(steps)
-    length = np.maximum(np.sqrt(np.einsum("ij,ij->i", gradient, gradient)), 1e-9)
-    share, density = share_below(distance, slope)
-    area = abs(float(np.linalg.det(steps))) * length * density
-    met = np.flatnonzero(area > 0)
-    normals = gradient[met] / length[met, None]
-    patches = Patches(
-        points_mm=blocks.geometry.to_lps(index[met]) - normals * distance[met, None],
-        normals=normals,
-        area_mm2=area[met],
-        tissue=np.repeat(tissue, len(offsets))[met],
-        size_mm=half_diagonal_mm(steps),
-    )
-    return share.reshape(-1, len(offsets)).mean(axis=1), patches
-
-
-def _slopes(resection: Resection, points: Points, steps: npt.NDArray[np.float64]) -> Values:
-    """Change of the distance over one part of a voxel along each of its edges, ``(n, 3)``."""
-    around = points[:, None] + _STEP * _TETRAHEDRON @ steps.T
-    distance = resection.distance_mm(around.reshape(-1, 3)).reshape(-1, len(_TETRAHEDRON))
-    slopes: Values = distance @ _TETRAHEDRON / (len(_TETRAHEDRON) * _STEP)
-    return slopes
-
-
-def share_below(distance: Values, slope: Values) -> tuple[Values, Values]:
-    """Share of a box in which a linear function is negative, and how fast that share changes.
-
-    Parameters
-    ----------
-    distance
-        ``(n,)`` value in the middle of the box.
-    slope
-        ``(n, 3)`` change of the value from one face of the box to the opposite one.
-
-    Returns
-    -------
-    share, density
-        ``(n,)`` share of the volume below zero, 0..1, and its derivative by the value: the area
-        of the cut divided by the volume of the box and the length of the gradient.
-
-    Notes
-    -----
-    Inclusion and exclusion over the eight corners of the half-space's simplex; slopes below
-    1e-4 of their sum are raised to it, which moves the share by less than 1e-4.
-
-    Examples
-    --------
-    >>> share, density = share_below(np.array([0.0, -0.5]), np.array([[0, 0, 1.0], [1, 1, 0]]))
-    >>> share.round(3).tolist()
-    [0.5, 0.875]
-    """
-    size = np.abs(slope)
-    total = np.maximum(size[:, 0] + size[:, 1] + size[:, 2], 1e-12)
-    size = np.maximum(size / total[:, None], _LEAST_SLOPE)
-    most = size[:, 0] + size[:, 1] + size[:, 2]
-    level = 0.5 * most - distance / total
-    share = (level > 0).astype(np.float64)
-    density = np.zeros_like(level)
-    met = np.flatnonzero((level > 0) & (level < most))
-    share[met], density[met] = _in_box(level[met], size[met])
-    return share, density / total
-
-
-def _in_box(level: Values, size: Values) -> tuple[Values, Values]:
-    """Volume of a unit box below a level, and its derivative; slopes ``(n, 3)`` from a corner."""
-    volume, area = np.zeros_like(level), np.zeros_like(level)
-    for corner in np.ndindex(2, 2, 2):
-        rest = np.maximum(level - size @ np.array(corner, dtype=np.float64), 0.0)
-        square = (-1.0) ** sum(corner) * rest * rest
-        volume += square * rest
-        area += square
-    product = size[:, 0] * size[:, 1] * size[:, 2]
-    return np.clip(volume / (6 * product), 0.0, 1.0), np.maximum(area / (2 * product), 0.0)

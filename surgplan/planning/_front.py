@@ -11,7 +11,7 @@ from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
 from surgplan.planning._boundary import Points
-from surgplan.planning._cut import Patches
+from surgplan.planning._pieces import Patches
 
 _CELL_MM = 2.0
 _LINK_MM = 6.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from surgplan.planning._clusters import SLACK_MM, Look, Mask, ask, looks_at
+from surgplan.planning._owned import holds_territory
 from surgplan.planning._prepare import PreparedLiver
 from surgplan.planning._resection import Resection
 
@@ -19,7 +20,8 @@ class Looks:
     Attributes
     ----------
     blocks
-        At the middles of the blocks, exact wherever a block may meet the cut.
+        At the middles of the blocks, exact wherever a block may meet the cut; not asked of a
+        resection with territories.
     tumours, structures, vessels
         One each, in the order of the prepared liver; vessels in that of ``Perfusions.each``.
     """
@@ -45,10 +47,10 @@ class Looks:
         )
         first, last = 1 + len(tumours), 1 + len(tumours) + len(vessels)
         near = (look.reached(0.0) for look in looks[1:last])
-        ask(
-            (looks[0], looks[0].reached(blocks.radius_mm + SLACK_MM)),
-            *zip(looks[1:last], near, strict=True),
-        )
+        wanted = list(zip(looks[1:last], near, strict=True))
+        if not holds_territory(resection):  # else blocks are judged by the vessels next to them
+            wanted.append((looks[0], looks[0].reached(blocks.radius_mm + SLACK_MM)))
+        ask(*wanted)
         return cls(
             blocks=looks[0],
             tumours=looks[1:first],

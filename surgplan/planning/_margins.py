@@ -13,8 +13,8 @@ from scipy.spatial import cKDTree
 from surgplan.planning._blocks import FIRST_STRUCTURE, OUTSIDE, STRUCTURES
 from surgplan.planning._boundary import Points
 from surgplan.planning._clusters import SLACK_MM, Look, ask
-from surgplan.planning._cut import Patches
 from surgplan.planning._far_tree import far_tree
+from surgplan.planning._pieces import Patches
 from surgplan.planning._prepare import Structure
 from surgplan.planning._resection import Vector
 from surgplan.planning._tumours import TumourShape

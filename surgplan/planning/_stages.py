@@ -9,10 +9,11 @@ import numpy as np
 from surgplan.planning._assess import verdicts_on
 from surgplan.planning._assessment import Verdict
 from surgplan.planning._blocks import OUTSIDE, TUMOUR
-from surgplan.planning._cut import Values, cut_liver
+from surgplan.planning._cut import cut_liver
 from surgplan.planning._in_words import in_words
 from surgplan.planning._kinds import TwoStageResection, UnionResection
 from surgplan.planning._patient import Patient
+from surgplan.planning._pieces import Values
 from surgplan.planning._prepare import PreparedLiver
 from surgplan.planning._resection import Resection, takes
 from surgplan.planning._thresholds import Condition

@@ -10,7 +10,7 @@ from scipy.integrate import quad
 from scipy.spatial.transform import Rotation
 
 from surgplan.planning import PlaneResection, UnionResection, assess_prepared, cut_liver, prepare
-from surgplan.planning._cut import share_below
+from surgplan.planning._pieces import share_below
 from surgplan.volume import LIVER, Geometry, LabelMap
 
 HALF_AXES = np.array([47.0, 37.0, 32.0])

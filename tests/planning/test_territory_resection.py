@@ -7,15 +7,17 @@ import pytest
 from scipy.spatial import cKDTree
 
 from surgplan.errors import CorruptFileError, UsageError
-from surgplan.planning import Plan as PlanOf
 from surgplan.planning import (
+    AFTER_PORTAL_OCCLUSION,
     PlaneResection,
     TerritoryResection,
+    TwoStageResection,
     UnionResection,
     VesselBranch,
     VesselTree,
     assess_prepared,
     branch_at,
+    cut_liver,
     plan_from_json,
     plan_to_json,
     plan_to_mrk_json,
@@ -23,7 +25,9 @@ from surgplan.planning import (
     resection_from_dict,
     territories,
 )
-from surgplan.volume import LIVER
+from surgplan.planning import Plan as PlanOf
+from surgplan.planning._corridor import in_liver
+from surgplan.volume import LIVER, LIVER_TUMOUR
 
 
 def branch(parent, order, label, *points):
@@ -120,6 +124,135 @@ def test_an_anatomical_resection_leaves_no_portal_territory_without_supply(prepa
     assert vessel.label == "right portal vein"
     assert vessel.downstream_ml == pytest.approx(said.resected_ml, rel=0.02)
     assert np.linalg.norm(np.array(vessel.point_mm) - (0, 0, -8)) < 1
+
+
+HEPATIC = VesselTree(
+    system="hepatic",
+    branches=(
+        branch(None, 1, "right hepatic vein", (0, 12, 22), (-20, 6, 10)),
+        branch(None, 1, "left hepatic vein", (0, 12, 22), (20, -4, 12)),
+    ),
+)
+SLANTED = PlaneResection(point_mm=(4, 0, 5), normal=(0.3, 0.2, 1))
+
+
+def share_resected(prepared, *parts):
+    """Of each voxel of the liver, in 5^3 parts: by the nearest vessel point, and by distance."""
+    geometry = prepared.blocks.geometry
+    index = np.argwhere(prepared.liver)
+    steps = (np.stack(np.meshgrid(*[np.arange(5)] * 3), -1).reshape(-1, 3) + 0.5) / 5 - 0.5
+    share = np.zeros(len(index))
+    for step in steps:
+        points = geometry.to_lps(index + step)
+        taken = np.zeros(len(points), bool)
+        for part in parts:
+            if isinstance(part, TerritoryResection):
+                nodes, owner, _ = part.tree.samples(0.5)
+                taken |= np.isin(owner, list(part.taken))[cKDTree(nodes).query(points)[1]]
+            else:
+                taken |= part.distance_mm(points) < 0
+        share += taken / len(steps)
+    return share
+
+
+@pytest.mark.parametrize("others", [
+    (SLANTED,),
+    (TerritoryResection(tree=HEPATIC, branches=(1,)),),
+    (TerritoryResection(tree=HEPATIC, branches=(1,)), SLANTED),
+    (TerritoryResection(tree=TREE, branches=(4,)), PlaneResection(point_mm=(20, 0, 0),
+                                                                  normal=(1, 0, 0))),
+])  # fmt: skip
+def test_unions_take_what_any_part_takes_as_counted_by_brute_force(prepared, others):
+    parts = (TerritoryResection(tree=TREE, branches=(3,)), *others)
+    share = share_resected(prepared, *parts)
+    voxel_ml = prepared.blocks.geometry.voxel_volume_mm3 / 1000
+    for resection in (
+        UnionResection(parts=parts),
+        UnionResection(parts=(UnionResection(parts=parts[1:]), parts[0])),
+        TwoStageResection(first=parts[0], second=UnionResection(parts=parts[1:]),
+                          growth=AFTER_PORTAL_OCCLUSION),
+    ):  # fmt: skip
+        cut = cut_liver(prepared.blocks, resection)
+        assert cut.resected_mm3.sum() / 1000 == pytest.approx(share.sum() * voxel_ml, rel=1e-3)
+        stays = np.zeros(prepared.blocks.tissue.shape)
+        stays[cut.stays.blocks] = 1.0
+        stays[cut.stays.row, cut.stays.column] = cut.stays.share
+        own = stays.ravel()[prepared.blocks.places(np.argwhere(prepared.liver))]
+        off = np.abs(own - (1 - share))
+        assert off.mean() < 2e-3
+        assert np.percentile(off, 99.9) < 0.2
+
+
+def test_a_union_of_half_spaces_is_the_same_by_vessels_and_by_planes(prepared):
+    """Volume, area and margins, where vessels give exactly the planes."""
+    half, plane = PlaneResection(point_mm=(2, 0, 0), normal=(-1, 0, 0)), SLANTED
+    right = TerritoryResection.labelled(TWO, ["right"])
+    ours, exact = (
+        assess_prepared(prepared, UnionResection(parts=(first, plane)), margin_mm=1)
+        for first in (right, half)
+    )
+    assert ours.resected_ml == pytest.approx(exact.resected_ml, rel=3e-4)
+    assert ours.cut_area_mm2 == pytest.approx(exact.cut_area_mm2, rel=0.005)
+
+
+def test_a_union_of_all_branches_takes_the_whole_liver(prepared):
+    parts = tuple(TerritoryResection(tree=TREE, branches=(n,)) for n in (1, 2))
+    again = VesselTree.from_dict(TREE.to_dict())  # as read from a file
+    all_of_two = (
+        TerritoryResection.labelled(TWO, ["right"]),
+        TerritoryResection.labelled(VesselTree.from_dict(TWO.to_dict()), ["left"]),
+    )
+    assert assess_prepared(prepared, UnionResection(parts=all_of_two), margin_mm=1).remnant_ml == 0
+    joined = UnionResection(parts=(parts[0], TerritoryResection(tree=again, branches=(2,))))
+    one = TerritoryResection(tree=TREE, branches=(1, 2))
+    said, alone = (assess_prepared(prepared, r, margin_mm=1) for r in (joined, one))
+    assert said.resected_ml == alone.resected_ml
+    assert said.cut_area_mm2 == alone.cut_area_mm2
+
+
+BALLS = (((-14, -14, 6), 4.0), ((9, 8, 8), 5.0), ((-20, 8, -8), 3.0), ((16, 4, -4), 3.5))
+
+
+def border_around(cut, centre, reach_mm, step_mm=0.4):
+    """Where the nearest branch changes, on a fine grid around a point."""
+    points, owner, _ = cut.tree.samples(0.5)
+    ours = np.isin(owner, list(cut.taken))
+    sides = cKDTree(points[ours]), cKDTree(points[~ours])
+    axis = np.arange(-reach_mm, reach_mm, step_mm)
+    grid = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1) + centre
+    near, far = (tree.query(grid.reshape(-1, 3))[0].reshape(grid.shape[:3]) for tree in sides)
+    value, found = near - far, []
+    for n in range(3):
+        low, high = (np.moveaxis(value, n, 0)[k : len(axis) - 1 + k] for k in (0, 1))
+        a, b = (np.moveaxis(grid, n, 0)[k : len(axis) - 1 + k] for k in (0, 1))
+        met = (low < 0) != (high < 0)
+        share = (low / (low - high))[met][:, None]
+        found.append(a[met] + share * (b - a)[met])
+    return np.concatenate(found)
+
+
+@pytest.mark.parametrize("turn", [None, 5])
+@pytest.mark.parametrize("chosen", [(1,), (3,), (2,)])
+def test_margins_are_those_to_the_border_by_brute_force(space, turn, chosen):
+    body = space((2.0, 0.9, 0.9), (36, 28, 28), turn).ellipsoid(LIVER, (0, 0, 0), (34, 26, 26))
+    for centre, radius in BALLS:
+        body = body.ball(LIVER_TUMOUR, centre, radius)
+    prepared = prepare(body.label_map, trees=(TREE,))
+    cut = TerritoryResection(tree=TREE, branches=chosen)
+    said = {t.tumour: t for t in assess_prepared(prepared, cut, margin_mm=1).tumours}
+    count = 0
+    for shape in prepared.tumours:
+        edge = shape.boundary.points_mm
+        border = border_around(cut, np.array(shape.tumour.centre_mm), 16.0)
+        border = border[in_liver(prepared, border)]
+        if not len(border):
+            continue
+        true = cKDTree(border).query(edge)[0].min()
+        found = said[shape.tumour.id]
+        if found.side != "cut through" and true < 11:
+            assert found.margin_mm == pytest.approx(true, abs=0.3)
+            count += 1
+    assert count >= 2
 
 
 def test_it_is_saved_whole_and_joins_unions(prepared):
