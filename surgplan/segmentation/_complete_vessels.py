@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from surgplan.segmentation._name_vessels import name_vessels
 from surgplan.volume import (
     HEPATIC_VEINS,
     LIVER,
@@ -41,9 +42,10 @@ def complete_vessels(
 
     A vessel ends where the scan, smoothed over `SMOOTH_MM`, lies half-way between the parenchyma
     around and the vessels that the network found. Parenchyma beyond that, connected to a found
-    vessel, becomes the kind of vein that the network leans to thereabouts, and its confidence what
-    the network left for any other choice. Nothing happens where half the contrast of vessels is
-    less than `LEAST_NOISE_RATIO` times the spread of the parenchyma, as without contrast agent.
+    vessel, becomes the kind of vein that the network leans to thereabouts; then `name_vessels`
+    names all of them. The confidence of a voxel that changes is what the network left for any
+    other choice. Nothing happens where half the contrast of vessels is less than
+    `LEAST_NOISE_RATIO` times the spread of the parenchyma, as without contrast agent.
 
     Parameters
     ----------
@@ -68,10 +70,13 @@ def complete_vessels(
     free = plain & _apart(~(plain | vessels | lesions), EDGE_MM, scan.geometry)
     free &= _apart(lesions, RIM_MM, scan.geometry)
     like_them = free & (away * np.sign(level) > abs(level) / 2)
+    before = labels.copy()
     new = _connected(like_them | vessels, vessels) & like_them
     hepatic = smooth_inside(lean, new | vessels, [LEAN_MM / s for s in spacing]) > 0
     labels[new] = np.where(hepatic[new], HEPATIC_VEINS.label, PORTAL_VEIN.label)
-    confidence[new] = 1 - confidence[new]
+    name_vessels(labels, lean, before == HEPATIC_VEINS.label, scan.geometry)
+    changed = labels != before
+    confidence[changed] = 1 - confidence[changed]
 
 
 def _apart(mask: Mask, mm: float, geometry: Geometry) -> Mask:
