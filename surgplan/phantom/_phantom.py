@@ -36,7 +36,7 @@ from surgplan.volume import (
     box_of,
 )
 
-PHANTOM_VERSION = 1
+PHANTOM_VERSION = 2
 """Rises whenever the same settings give other labels."""
 
 FIELD_OF_VIEW_MM = (222.0, 250.0, 336.0)

@@ -40,8 +40,8 @@ def back(p: Array) -> Array:
     return column(p, (0, 66), (60, 46))
 
 
-def abdomen(p: Array, fat_mm: float) -> Array:
-    """Distance to the abdominal cavity: inside the wall, before the back, under both domes."""
+def domes(p: Array) -> Array:
+    """Distance to what lies under both domes of the diaphragm and the tendon between them."""
     z = p[2]
     raised = p.copy()
     raised[2] = np.maximum(z + 8, 0)
@@ -49,9 +49,13 @@ def abdomen(p: Array, fat_mm: float) -> Array:
     raised[2] = np.maximum(z + 14, 0)
     left = ellipsoid(raised, (64, -2, 0), (76, 96, 84))
     middle = ellipsoid(raised, (4, -28, 0), (74, 80, 60))  # the tendon under the heart
-    domes = union(union(union(right, left, 30.0), middle, 24.0), z + 25, 20.0)
+    return union(union(union(right, left, 30.0), middle, 24.0), z + 25, 20.0)
+
+
+def abdomen(p: Array, fat_mm: float) -> Array:
+    """Distance to the abdominal cavity: inside the wall, before the back, under both domes."""
     inner = wall(p, fat_mm) + WALL_MM
-    return common(without(inner, back(p), 8.0), domes, 10.0)
+    return common(without(inner, back(p), 8.0), domes(p), 10.0)
 
 
 def diaphragm(p: Array, fat_mm: float) -> Array:
@@ -66,10 +70,14 @@ def heart(p: Array) -> Array:
 
 
 def lungs(p: Array, fat_mm: float) -> Array:
-    """Both lung bases: inside the ribs, above the diaphragm, beside spine and mediastinum."""
+    """Both lung bases: inside the ribs, above the diaphragm, beside spine and mediastinum.
+
+    Behind, beside the spine, they end where the domes do and not where the cavity before the back
+    does.
+    """
     chest = wall(p, fat_mm) + WALL_MM - 1.5
     chest = without(chest, column(p, (0, 52), (24, 40)), 10.0)
-    chest = without(chest, abdomen(p, fat_mm) - DIAPHRAGM_MM - 0.5, 3.0)
+    chest = without(chest, common(chest, domes(p), 10.0) - DIAPHRAGM_MM - 0.5, 3.0)
     middle = union(column(p, (3, -8), (20, 42)), column(p, (2, -80), (14, 40)), 10.0)
     chest = without(chest, middle, 10.0)
     return without(chest, heart(p) - 4, 8.0)

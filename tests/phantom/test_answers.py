@@ -8,7 +8,17 @@ from scipy.spatial import cKDTree
 
 from surgplan.phantom import Lesion, Phantom
 from surgplan.phantom._liver import liver
-from surgplan.volume import LIVER, LIVER_CYST, LIVER_TUMOUR, Geometry
+from surgplan.volume import (
+    LEFT_KIDNEY,
+    LIVER,
+    LIVER_CYST,
+    LIVER_TUMOUR,
+    LUNGS,
+    RIGHT_KIDNEY,
+    SPLEEN,
+    Geometry,
+    Segment,
+)
 
 from .conftest import oblique_grid
 
@@ -36,6 +46,18 @@ def test_volumes_are_those_of_the_label_map(phantom: Phantom, answers: dict) -> 
 def test_couinaud_segments_part_the_whole_liver(phantom: Phantom) -> None:
     assert np.array_equal(phantom.couinaud.array > 0, phantom.label_map.whole_liver())
     assert phantom.couinaud.labels_present() == list(range(1, 9))
+
+
+def heights_mm(phantom: Phantom, segment: Segment) -> np.ndarray:
+    """Of the voxels of a structure, towards the head."""
+    return phantom.label_map.geometry.to_lps(np.argwhere(phantom.label_map.mask(segment)))[:, 2]
+
+
+def test_lungs_reach_down_to_the_upper_half_of_the_kidneys(phantom: Phantom) -> None:
+    lowest_mm = heights_mm(phantom, LUNGS).min()
+    for kidney in (RIGHT_KIDNEY, LEFT_KIDNEY):
+        assert lowest_mm > np.median(heights_mm(phantom, kidney))
+    assert lowest_mm < heights_mm(phantom, SPLEEN).max()  # behind the spleen they go on
 
 
 def test_right_segments_lie_right_and_upper_ones_above(phantom: Phantom) -> None:
