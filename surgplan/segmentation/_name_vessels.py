@@ -52,7 +52,7 @@ def name_vessels(
     Notes
     -----
     The potential is that of a random walker (Grady 2006, doi:10.1109/TPAMI.2006.233) whose steps
-    are weighted by the square of the radius.
+    are weighted by the radius.
     """
     everything = np.isin(labels, (PORTAL_VEIN.label, HEPATIC_VEINS.label, VENA_CAVA.label))
     if not everything.any():
@@ -136,7 +136,7 @@ class _Vessels:
         return potential
 
     def _flow(self) -> sparse.csr_matrix:
-        """How easily current flows between neighbours: area over length, times radius squared."""
+        """How easily current flows between neighbours: area over length, times the radius."""
         count = len(self.labels)
         number = np.full(self.mask.shape, -1)
         number[self.mask] = np.arange(count)
@@ -147,7 +147,7 @@ class _Vessels:
             both = (one >= 0) & (next_ >= 0)
             one, next_ = one[both], next_[both]
             radius = np.minimum(self.depth_mm[one], self.depth_mm[next_])
-            weight = self.voxel_mm3 / step_mm**2 * radius**2
+            weight = self.voxel_mm3 / step_mm**2 * radius
             rows += [one, next_]
             columns += [next_, one]
             weights += [weight, weight]
