@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from surgplan.training._generator_samples import Scan
 
 AUDIT = "## Realism and privacy"
+STEP = 16
 TISSUE_SHARE = 0.6
 TIMES = (200, 500, 800)
 """Of the flow's thousand, that membership is asked at."""
@@ -70,7 +71,7 @@ def privacy(reals: list[Real], made: list[Image], folder: Path, name: str | None
     generator = load_generator(find_generator(name))
     planted = {
         way: round(gallery.nearest(patch).correlation, 4)
-        for way, patch in planted_copies(*trained[0], generator).items()
+        for way, patch in planted_copies(*trained[0], reals[0], generator).items()
     }
     inside = [v for scan in trained for v in losses(rest_of(*scan), generator)]
     outside = [v for r in reals for v in losses(r.rest(r.image), generator)]
@@ -108,35 +109,46 @@ def rest_of(image: Image, index: Index) -> Image:
 
 
 def texture_patches(image: Image, index: Index) -> list[Image]:
-    """Patches of texture side by side, those that show tissue for the most part."""
+    """Overlapping patches of texture, those that show tissue for the most part."""
     texture = texture_of(image, index)
-    starts = [range(0, n - PATCH_SIDE + 1, PATCH_SIDE) for n in texture.shape]
+    starts = [range(0, n - PATCH_SIDE + 1, STEP) for n in texture.shape]
     boxes = [tuple(slice(n, n + PATCH_SIDE) for n in start) for start in product(*starts)]
     return [texture[box] for box in boxes if (texture[box] != 0).mean() > TISSUE_SHARE]
 
 
-def planted_copies(image: Image, index: Index, generator: Generator) -> dict[str, Image]:
+def planted_copies(
+    image: Image, index: Index, other: Real, generator: Generator
+) -> dict[str, Image]:
     """The middle of a training scan as it might come back, noise of 15 HU on it; texture alone."""
     rng = np.random.default_rng(0)
-    middle = [n // 2 - PATCH_SIDE // 2 + 3 for n in image.shape]
-    box = tuple(slice(m, m + PATCH_SIDE) for m in middle)
+    box = _middle(image.shape)
     rest = rest_of(image, index)
-    moved = np.roll(image, (1, -1, 1), axis=(0, 1, 2))
+    elsewhere = other.scene.means.numpy().copy()
+    there = _middle(elsewhere.shape)
+    elsewhere[there] += np.clip(rest[box], -240, 240)
+    larger = [ndimage.zoom(a, 1.05, order=o)[_whole(a)] for a, o in ((image, 1), (index, 0))]
     ways = {
-        "noisy": (image, index),
-        "blurred": (ndimage.gaussian_filter(image, 1.0), index),
-        "brightened": (1.4 * image + 60, index),
-        "moved by a voxel": (moved, index),
-        "larger by 5 %": tuple(
-            ndimage.zoom(a, 1.05, order=order)[tuple(slice(0, n) for n in a.shape)]
-            for a, order in ((image, 1), (index, 0))
-        ),
-        "through the autoencoder": (image - rest + kept(rest, generator), index),
+        "noisy": (image, index, box),
+        "blurred": (ndimage.gaussian_filter(image, 1.0), index, box),
+        "brightened": (1.4 * image + 60, index, box),
+        "moved by half a voxel": (ndimage.shift(image, 0.5, order=1), index, box),
+        "larger by 5 %": (larger[0], larger[1], box),
+        "through the autoencoder": (image - rest + kept(rest, generator), index, box),
+        "in another person": (elsewhere, other.index.numpy(), there),
     }
     return {
-        way: texture_of(copy + rng.normal(0, 15, copy.shape).astype(np.float32), labels)[box]
-        for way, (copy, labels) in ways.items()
+        way: texture_of(copy + rng.normal(0, 15, copy.shape).astype(np.float32), labels)[at]
+        for way, (copy, labels, at) in ways.items()
     }
+
+
+def _middle(shape: tuple[int, ...]) -> tuple[slice, ...]:
+    starts = [n // 2 - PATCH_SIDE // 2 + 3 for n in shape]
+    return tuple(slice(m, m + PATCH_SIDE) for m in starts)
+
+
+def _whole(image: npt.NDArray[Any]) -> tuple[slice, ...]:
+    return tuple(slice(0, n) for n in image.shape)
 
 
 def kept(rest: Image, generator: Generator) -> Image:

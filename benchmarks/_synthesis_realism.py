@@ -28,11 +28,11 @@ REAL = "real against real (the two scans)"
 Features = dict[str, np.ndarray[Any, np.dtype[np.float64]]]
 
 
-def patches(image: Image) -> list[Image]:
+def patches(image: Image, side: int = SIDE) -> list[Image]:
     """Overlapping cubes that show more body than air."""
-    starts = [range(0, n - SIDE + 1, STEP) for n in image.shape]
+    starts = [range(0, n - side + 1, STEP) for n in image.shape]
     cubes = [
-        image[z : z + SIDE, y : y + SIDE, x : x + SIDE]
+        image[z : z + side, y : y + side, x : x + side]
         for z in starts[0]
         for y in starts[1]
         for x in starts[2]
@@ -75,6 +75,14 @@ def _distances(made: Features, wanted: Features) -> dict[str, float]:
     return {f"{key}_distance": round(feature_distance(made[key], wanted[key]), 4) for key in wanted}
 
 
+def noise_error(real: Real, image: Image) -> float:
+    """Mean of how far the noise power inside the liver lies off, in octaves, over frequencies."""
+    whole = real.label_map.whole_liver()
+    _, wanted = noise_power(real.image, whole, SPACING_MM)
+    _, power = noise_power(image, whole, SPACING_MM)
+    return float(np.abs(np.log2(power / wanted)).mean())
+
+
 def _against_real(reals: list[Real], images: list[Image]) -> dict[str, list[float]]:
     keys = ("noise_power_log2_error", "edge_error", "liver_histogram_hu", "body_histogram_hu",
             "liver_std_hu", "real_liver_std_hu")  # fmt: skip
@@ -82,9 +90,7 @@ def _against_real(reals: list[Real], images: list[Image]) -> dict[str, list[floa
     for real, image in zip(reals, images, strict=True):
         liver = real.label_map.mask(LIVER)
         whole = real.label_map.whole_liver()
-        _, wanted = noise_power(real.image, whole, SPACING_MM)
-        _, power = noise_power(image, whole, SPACING_MM)
-        found["noise_power_log2_error"].append(float(np.abs(np.log2(power / wanted)).mean()))
+        found["noise_power_log2_error"].append(noise_error(real, image))
         fat = (real.index == FAT).numpy()
         edges = [edge_profile(i, whole, fat, real.geometry)[1] for i in (real.image, image)]
         found["edge_error"].append(float(np.abs(edges[1] - edges[0]).max()))
