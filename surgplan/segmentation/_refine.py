@@ -17,6 +17,7 @@ from surgplan.segmentation._liver_view import liver_view
 from surgplan.segmentation._native import labels_on, scores_on
 from surgplan.segmentation._postprocess import forbid_fragments
 from surgplan.segmentation._resample import resample_in_slabs
+from surgplan.segmentation._rim import give_back_fat
 from surgplan.segmentation._window import sliding_logits
 from surgplan.volume import (
     ANATOMY,
@@ -101,6 +102,7 @@ def refine(
     lean = scores[HEPATIC_VEINS.label] - scores[PORTAL_VEIN.label]
     del scores, second
     seen = Volume(array=first.scan.array[box], geometry=window, modality=first.scan.modality)
+    give_back_fat(seen, labels, confidence)
     complete_vessels(seen, labels, confidence, scores_on(lean[None], fine, window)[0].numpy())
     return box, labels, confidence
 
