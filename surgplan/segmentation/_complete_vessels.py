@@ -15,6 +15,7 @@ from surgplan.volume import (
     PORTAL_VEIN,
     Geometry,
     Volume,
+    box_of,
     distance_outside_mm,
     smooth_inside,
 )
@@ -81,9 +82,11 @@ def complete_vessels(
 
 def _apart(mask: Mask, mm: float, geometry: Geometry) -> Mask:
     """Further than this from the mask; everywhere where it is empty."""
-    if not mask.any():
-        return ~mask
-    apart: Mask = distance_outside_mm(mask, geometry) > mm
+    apart = np.ones_like(mask)
+    if mask.any():
+        box = box_of(mask, geometry, margin_mm=mm)
+        window = Geometry(shape=mask[box].shape, affine=geometry.affine)
+        apart[box] = distance_outside_mm(mask[box], window) > mm
     return apart
 
 

@@ -18,6 +18,7 @@ from surgplan.volume import (
     PORTAL_VEIN,
     LabelMap,
     Volume,
+    box_of,
 )
 
 DoubtKind = Literal[
@@ -206,11 +207,14 @@ def _vessels(volume: Volume, label_map: LabelMap, liver: npt.NDArray[np.bool_]) 
 
 
 def _tumours(label_map: LabelMap, confidence: npt.NDArray[np.float32]) -> Iterator[Doubt]:
-    pieces, count = ndimage.label(label_map.mask(LIVER_TUMOUR), structure=np.ones((3, 3, 3)))
-    numbers = np.arange(1, count + 1)
-    means = ndimage.mean(confidence, pieces, numbers)
-    voxels = np.bincount(pieces.ravel(), minlength=count + 1)[1:]
-    for mean, size in zip(means, voxels, strict=True):
+    tumours = label_map.mask(LIVER_TUMOUR)
+    if not tumours.any():
+        return
+    box = box_of(tumours, label_map.geometry)
+    pieces, _ = ndimage.label(tumours[box], structure=np.ones((3, 3, 3)))
+    voxels = np.bincount(pieces.ravel())[1:]
+    sums = np.bincount(pieces.ravel(), weights=confidence[box].ravel())[1:]
+    for mean, size in zip(sums / voxels, voxels, strict=True):
         if mean < LEAST_LESION_CONFIDENCE:
             volume_ml = float(size) * label_map.geometry.voxel_volume_mm3 / 1000
             yield Doubt(
