@@ -8,6 +8,7 @@ from surgplan.planning._bezier_surface import PatchSurface, Values
 from surgplan.planning._resection import Vector
 
 _SHARPEST_MM = 3.0
+_HAIR_MM = 1e-6
 _REACH_MM = 250.0
 _LEAST_SINE = 0.02
 _STEP = 2
@@ -37,7 +38,10 @@ def fold_of(surface: PatchSurface) -> Vector | None:
         for side in (_SHARPEST_MM, -_SHARPEST_MM):
             off = (jet.at + side * normals).T
             ask = np.flatnonzero(close)
-            ask = ask[surface.seed_tree.query(off[ask])[1] != seed[ask]]  # else clear: it is 3 mm
+            nearest = surface.seed_tree.query(
+                off[ask], distance_upper_bound=_SHARPEST_MM + _HAIR_MM
+            )
+            ask = ask[nearest[1] != seed[ask]]  # else clear: its own seed, 3 mm away
             height = surface.height_mm(off[ask] + surface.centre_mm) * np.sign(side)
             bad[ask] |= height < 0.9 * _SHARPEST_MM
     if not bad.any():

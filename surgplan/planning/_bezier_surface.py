@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from surgplan.planning._boundary import Points
+from surgplan.planning._far_tree import far_tree
 
 Values = npt.NDArray[np.float64]
 
@@ -21,11 +22,11 @@ _SEEDS = (16, 64)
 _GROWTH = 0.25
 _RINGS = 24
 _CHUNK = 4096
-_LEAF = 32
 _ROUNDS = 12
-_SETTLED_MM = 1e-3
-"""After a shorter step the way that is left is far shorter, and the distance changes by less than
-its square: nothing above rounding."""
+_SETTLED_MM, _SLOW = 0.02, 20.0
+"""After a shorter step of Newton's the way that is left is far shorter, less than its square, and
+the distance changes by less than the square of that: nothing above rounding. Where his step would
+lead to no minimum, others are taken that come near more slowly, and count for so much more."""
 
 _LEAST_DETERMINANT = 0.05
 
@@ -177,7 +178,7 @@ class PatchSurface:
     @cached_property
     def seed_tree(self) -> cKDTree:
         """The seeds for search, relative to `centre_mm`."""
-        return cKDTree(self.seeded[2].at.T, leafsize=_LEAF, balanced_tree=False)
+        return far_tree(self.seeded[2].at.T)
 
     def _height(self, points: Values) -> Values:
         """Heights of points ``(3, n)`` relative to the centre: from a seed by Newton's method."""
@@ -226,6 +227,7 @@ class PatchSurface:
         du = _limited((c * to_u - b * to_v) / determinant, u, 4 / self.seeds[0])
         dv = _limited((a * to_v - b * to_u) / determinant, v, 4 / self.seeds[1])
         moved: Values = np.sqrt(gram[0]) * np.abs(du) + np.sqrt(gram[2]) * np.abs(dv)
+        moved[bad] *= _SLOW
         return du, dv, moved
 
 

@@ -157,7 +157,11 @@ def _smooth_piece(blocks: Blocks, rows: npt.NDArray[np.int64], smooth: SmoothBlo
     whole = np.flatnonzero((kind > 0) & ~met)
     block, column = np.nonzero(met)
     offsets, _ = parts_of(blocks)
-    distance = np.stack([smooth.at(blocks.offsets + o)[block, column] for o in offsets], axis=1)
+    if len(offsets) == 1:  # a voxel is its own only part
+        distance = at_voxel[block, column]
+    else:
+        at_parts = [smooth.at(blocks.offsets + o)[block, column] for o in offsets]
+        distance = np.stack(at_parts, axis=1)
     parts = np.ceil(np.asarray(blocks.geometry.spacing_mm) / FINE_MM)
     slope = np.stack(
         [

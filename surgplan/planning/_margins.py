@@ -173,7 +173,7 @@ def tumour_margins(
                 side=side,
                 margin_mm=margin,
                 at_mm=(x, y, z),
-                cut_within_mm2=_areas(shape, sheet),
+                cut_within_mm2=_areas(shape, sheet, margin),
             )
         )
     return tuple(found)
@@ -192,8 +192,9 @@ def _nearest_at_all(look: Look) -> tuple[float, int]:
     return float(away[at]), at
 
 
-def _areas(shape: TumourShape, sheet: Sheet | None) -> tuple[float, float, float]:
-    if sheet is None:
+def _areas(shape: TumourShape, sheet: Sheet | None, margin_mm: float) -> tuple[float, float, float]:
+    """Area of the cut in each band; nothing where the whole tumour is farther away."""
+    if sheet is None or margin_mm > BANDS_MM[-1] + sheet.patches.size_mm:
         return 0.0, 0.0, 0.0
     points, area = sheet.patches.points_mm, sheet.patches.area_mm2
     low = shape.boundary.points_mm.min(axis=0) - BANDS_MM[-1]
