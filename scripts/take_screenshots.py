@@ -83,8 +83,7 @@ class Camera:
 
     def take(self, folder: Path, name: str) -> None:
         """A picture of the whole window."""
-        panes = self.dock.views.models
-        self.until(lambda: not panes or len(panes[0].layers) == len(self.viewer.layers))
+        self.until(lambda: not anything_waits())
         rest = time.monotonic() + REST_S
         self.until(lambda: time.monotonic() > rest)
         picture = self.viewer.window.screenshot(canvas_only=False, flash=False)

@@ -79,6 +79,7 @@ class Cross:
         if canvas is not None:
             self.drawings[view] = Drawing(view, canvas)
             self.drawings[view].show_solids(self.solids)
+            keep_context(view, canvas)
         view.dims.events.current_step.connect(lambda: self._scrolled(view))
         view.dims.events.range.connect(lambda: self._step_by_slice(view))
         for turned in (view.dims.events.order, view.dims.events.ndisplay):
@@ -210,6 +211,19 @@ class Cross:
                 return
             world = hit
         self.session.focus(to_world(world))
+
+
+def keep_context(view: Any, canvas: Any) -> None:
+    """Let napari clean up after a layer in the context of its own view.
+
+    It takes the one that painted last, and views do not share theirs: what it frees then is in use
+    in another view, which reads freed memory with its next picture.
+    """
+
+    def make_current() -> None:
+        canvas._scene_canvas.set_current()
+
+    view.layers.events.removed.connect(make_current, position="first")
 
 
 def cross_of(point_mm: npt.NDArray[np.float64], geometry: Geometry) -> npt.NDArray[np.float64]:

@@ -103,6 +103,7 @@ class Drawing:
         self._handles.set_gl_state("translucent", depth_test=False)
         self._handles.visible = self._cross.visible = False
         self._shown = Sketch()
+        self._drawn: dict[bool, tuple[tuple[int, ...], list[Solid]]] = {}
         self._lines: tuple[World | None, str] = (None, "")
 
     def show_solids(self, solids: Solids) -> None:
@@ -110,7 +111,14 @@ class Drawing:
         shown = solids.visible() if self._solid else ()
         last = sorted(shown, key=lambda solid: solid.opacity < 1)
         for node, through in ((self._solids, False), (self._liver, True)):
-            node.ask(partial(self._mesh, [s for s in last if s.see_through == through]))
+            mine = [s for s in last if s.see_through == through]
+            drawn = (self._view.dims.displayed, mine)
+            if drawn == self._drawn.get(through):
+                continue
+            self._drawn[through] = drawn
+            node.visible = bool(mine)
+            if mine:
+                node.ask(partial(self._mesh, mine))
         mark = solids.mark if self._solid else None
         if mark is not None and self._mark is None:
             self._mark = self._node(Markers(pos=np.zeros((1, 3))), _HANDLES)
@@ -141,8 +149,10 @@ class Drawing:
         before, self._shown = self._shown, sketch
         if sketch.points is not before.points:
             mesh = self._placed(sketch.points), sketch.triangles, sketch.colours
-            self._cut.ask(lambda: mesh)
-            self._cut.set_gl_state("translucent", depth_test=self._solid, cull_face=False)
+            self._cut.visible = len(sketch.triangles) > 0
+            if self._cut.visible:
+                self._cut.ask(lambda: mesh)
+                self._cut.set_gl_state("translucent", depth_test=self._solid, cull_face=False)
         if not np.array_equal(sketch.handles, before.handles):
             self._handles.visible = len(sketch.handles) > 0
             if len(sketch.handles):

@@ -9,6 +9,7 @@ from typing import Any
 from napari.components.overlays import TextOverlay
 
 import surgplan
+from napari_surgplan._eyes import WARM, is_empty, role_of
 from napari_surgplan._marks import Marks, Word, width_of
 
 TOWARDS = ("S", "P", "L")
@@ -110,12 +111,12 @@ class Dress:
     def letters(self) -> dict[str, str]:
         """Those at the edges of the picture; none in 3D, and while it is empty."""
         displayed = self._viewer.dims.displayed
-        return directions(displayed) if self._flat and len(self._viewer.layers) else {}
+        return directions(displayed) if self._flat and not is_empty(self._viewer) else {}
 
     @property
     def name(self) -> str:
         """Of the view."""
-        if not len(self._viewer.layers):
+        if is_empty(self._viewer):
             return EMPTY if self._notice else ""
         return NAMES[self._viewer.dims.order[0]] if self._flat else "3D"
 
@@ -137,7 +138,7 @@ class Dress:
         self._turn()  # napari turns the camera anew for the first layer
 
     def _count(self) -> None:
-        if len(self._viewer.layers) <= 1:
+        if sum(role_of(layer) != WARM for layer in self._viewer.layers) <= 1:
             self._begin()
 
     def _draw(self) -> None:
@@ -165,7 +166,7 @@ class Dress:
                 )
             )
         bar = None
-        if len(self._viewer.layers) and self._camera.zoom > 0 and width > 0:
+        if not is_empty(self._viewer) and self._camera.zoom > 0 and width > 0:
             length_mm = bar_mm(BAR * width / self._camera.zoom)
             right = width - CORNER
             left = right - length_mm * self._camera.zoom

@@ -13,6 +13,8 @@ ROLE = "surgplan_role"
 """Key in a layer's metadata: what it shows. Layers without one belong to others."""
 SCAN, STRUCTURES, UNSURE = "scan", "structures", "unsure"
 STROKES = "strokes"
+WARM = "warm"
+"""Of layers that show nothing: they keep a view from being empty, or stand for those to come."""
 OUTLINE = "surgplan_outline"
 """Key in the metadata of the layer of structures: width of outlines in voxels, 0 fills them."""
 ONLY_FLAT = (SCAN, STRUCTURES, UNSURE, STROKES)
@@ -22,6 +24,11 @@ def role_of(layer: Any) -> str | None:
     """What a layer shows, None for a layer of others."""
     role: str | None = layer.metadata.get(ROLE)
     return role
+
+
+def is_empty(view: Any) -> bool:
+    """Whether a view has nothing to show."""
+    return all(role_of(layer) == WARM for layer in view.layers)
 
 
 def fits(layer: Any, ndisplay: int) -> bool:

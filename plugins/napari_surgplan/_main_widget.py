@@ -21,8 +21,9 @@ from napari_surgplan._reader import LOADED, PATH
 from napari_surgplan._rehearse_tab import RehearseTab
 from napari_surgplan._session import Session
 from napari_surgplan._status_bar import StatusBar
+from napari_surgplan._turns import Turns
 from napari_surgplan._views import FourViews
-from napari_surgplan._warm import warm_up
+from napari_surgplan._warm import rehearse_layers, warm_up
 from napari_surgplan._work import tell_error
 from surgplan.errors import SurgplanError
 
@@ -86,6 +87,7 @@ class MainWidget(QWidget):
         self.apply(self.session.preferences)
         # Before a scan is open: each of them takes a quarter of a second to build.
         self.four.setChecked(self.session.preferences.four_views)
+        rehearse_layers(viewer, Turns(viewer))
         viewer.layers.events.inserted.connect(lambda: QTimer.singleShot(0, self._adopt))
         self._adopt()
 

@@ -9,9 +9,10 @@ from typing import Any
 from napari.experimental import link_layers, unlink_layers
 from napari.layers import Labels, Layer
 
-from napari_surgplan._eyes import SCAN, Eyes, fits, role_of, set_outline
+from napari_surgplan._eyes import SCAN, WARM, Eyes, fits, role_of, set_outline
 from napari_surgplan._tools import without_tools
 from napari_surgplan._turns import Turns
+from napari_surgplan._warm import make_room
 
 
 class Mirror:
@@ -65,6 +66,8 @@ class Mirror:
         self._connections.append((emitter, slot))
 
     def _meet(self, layer: Layer) -> None:
+        if role_of(layer) == WARM:
+            return
         self._turns.add(partial(self._add, layer))
 
     def _add(self, layer: Layer) -> None:
@@ -75,7 +78,11 @@ class Mirror:
         copy = without_tools(Layer.create(content, dict(settings), kind))
         self._copies[layer] = copy
         self._show(layer)
+        if role_of(layer) == SCAN:
+            make_room(self.pane, copy)
         self.pane.layers.append(copy)
+        if role_of(layer) == SCAN:
+            self.pane.reset_view(reset_camera_angle=False)
         link_layers([layer, copy])
         own = ["visible"] + ["colormap", "contour"] * isinstance(layer, Labels)
         unlink_layers([layer, copy], own)  # napari cannot compare the colours of labels

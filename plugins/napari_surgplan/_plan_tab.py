@@ -175,6 +175,7 @@ class PlanTab(QWidget):
         self._calm.timeout.connect(self._ask_map)
         self._late.timeout.connect(self._show_late)
         self.pages.currentChanged.connect(self._ask_map)
+        self.pages.currentChanged.connect(self._show_plans)
         self.kinds.chosen.connect(self.begin)
         self.mapper.done.connect(lambda _, got: self._post(partial(self._show_map, got)))
         self.clicks.changed.connect(self._show_hint)
@@ -218,6 +219,8 @@ class PlanTab(QWidget):
         self._show_numbers()
 
     def _show_plans(self) -> None:
+        if self.pages.currentWidget() is not self.compare:
+            return  # it is filled when it is looked at
         current = self.session.current_plan
         plans = self.session.plans
         standings = [self.planner.stager.standing(plan) for plan in plans]
@@ -242,8 +245,10 @@ class PlanTab(QWidget):
             self._say("Choose a kind of cut, or Propose." if ready else "Getting ready …", _WAIT)
             self.table.show_rows(())
             self.map.show_picture(None, ())
-        self.why.setText("" if draft is None else draft.why)
-        self.why.setVisible(bool(self.why.text()))
+        why = "" if draft is None else draft.why
+        if self.why.text() != why or self.why.isHidden() == bool(why):
+            self.why.setText(why)
+            self.why.setVisible(bool(why))
 
     def _show_late(self) -> None:
         """The numbers shown are those of a cut that is no more."""
@@ -253,7 +258,8 @@ class PlanTab(QWidget):
             self.table.fade(faded=True)
 
     def _say(self, text: str, colour: str) -> None:
-        self.verdict.setText(text)
+        if self.verdict.text() != text:
+            self.verdict.setText(text)
         style = (
             f"background: {colour}; color: white; padding: 6px; border-radius: 4px; "
             "font-weight: 600"

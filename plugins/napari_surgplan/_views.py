@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QSplitter
 from napari_surgplan._dress import NOTICE, dress
 from napari_surgplan._mirror import Mirror
 from napari_surgplan._turns import Turns
+from napari_surgplan._warm import keep_warm
 
 if TYPE_CHECKING:
     from napari_surgplan._session import Session
@@ -77,6 +78,7 @@ class FourViews:
             return
         # Turned before it has layers, or napari would cut them twice, and make volumes of slices.
         model = ViewerModel(order=order, ndisplay=self._turned(order))
+        keep_warm(model)
         pane = Pane(model, main)
         row.addWidget(pane)
         row.setSizes([1000, 1000])

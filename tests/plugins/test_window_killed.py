@@ -97,9 +97,21 @@ class Worker:
         self.process.send_signal(signal.SIGKILL)
         rest = self.process.stdout.read().split("\n")
         assert self.process.wait() == -signal.SIGKILL
-        self._patience.cancel()
-        self.process.stdout.close()
         return [line for line in rest if line]
+
+    def close(self) -> None:
+        """Leave nothing behind, however the test went."""
+        self._patience.cancel()
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def worker(files, tmp_path):
+    worker = Worker(files, tmp_path / "killed")
+    yield worker
+    worker.close()
 
 
 def opened_again(driver, home: Path) -> None:
@@ -111,16 +123,14 @@ def opened_again(driver, home: Path) -> None:
 
 @pytest.mark.parametrize("actions", [1, 4, 9])
 def test_a_window_killed_between_two_drags_has_lost_one_action_at_most(
-    driver, files, tmp_path, actions
+    driver, worker, tmp_path, actions
 ) -> None:
-    home = tmp_path / "killed"
-    worker = Worker(files, home)
     assert worker.told() == "opened"
     start = [float(word) for word in worker.told().split()]
     for number in range(1, actions + 1):
         assert worker.told() == str(number)
     done = actions + len(worker.kill())
-    opened_again(driver, home)
+    opened_again(driver, tmp_path / "killed")
     tab = driver.show(PlanTab)
     driver.until(lambda: tab.planner.prepared is not None)
     plan = driver.session.current_plan
@@ -134,9 +144,8 @@ def test_a_window_killed_between_two_drags_has_lost_one_action_at_most(
 
 
 def test_a_window_killed_as_structures_come_opens_with_the_scan_at_least(
-    driver, files, tmp_path
+    driver, worker, tmp_path
 ) -> None:
-    worker = Worker(files, tmp_path / "killed")
     assert worker.told() == "opened"
     worker.kill()
     opened_again(driver, tmp_path / "killed")
