@@ -31,6 +31,7 @@ from surgplan.synthesis import (
 )
 from surgplan.volume import LIVER
 
+SLICES = 16
 NOTE = "judged by the MR that the generator was trained on: how well it is learned, no more"
 
 
@@ -76,10 +77,9 @@ def mr_table(found: dict[str, Any]) -> str:
 
 def _row(made: Image, real: Image, liver: np.ndarray[Any, np.dtype[np.bool_]]) -> dict[str, float]:
     """Distances on the scale of generators, on which fat is about 270 and liver 100 (T1)."""
-    deep = (made.shape[0] // 16) * 16
-    cubes = [patches(image[:deep], side=min(48, deep)) for image in (made, real)]
-    network = [np.hstack(network_features(c, "MR")) for c in cubes]
-    texture = [texture_features(c) for c in cubes]
+    slabs = [patches(image, SLICES) for image in (made, real)]
+    network = [np.hstack(network_features(c, "MR")) for c in slabs]
+    texture = [texture_features(c) for c in slabs]
     _, power = noise_power(made, liver, SPACING_MM)
     _, wanted = noise_power(real, liver, SPACING_MM)
     body = real > -120

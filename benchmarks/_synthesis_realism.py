@@ -28,11 +28,12 @@ REAL = "real against real (the two scans)"
 Features = dict[str, np.ndarray[Any, np.dtype[np.float64]]]
 
 
-def patches(image: Image, side: int = SIDE) -> list[Image]:
-    """Overlapping cubes that show more body than air."""
-    starts = [range(0, n - side + 1, STEP) for n in image.shape]
+def patches(image: Image, slices: int = SIDE) -> list[Image]:
+    """Overlapping cubes, or slabs of fewer slices, that show more body than air."""
+    sides = (slices, SIDE, SIDE)
+    starts = [range(0, n - side + 1, STEP) for n, side in zip(image.shape, sides, strict=True)]
     cubes = [
-        image[z : z + side, y : y + side, x : x + side]
+        image[z : z + slices, y : y + SIDE, x : x + SIDE]
         for z in starts[0]
         for y in starts[1]
         for x in starts[2]
@@ -100,6 +101,36 @@ def _against_real(reals: list[Real], images: list[Image]) -> dict[str, list[floa
         found["liver_std_hu"].append(float(image[liver].std()))
         found["real_liver_std_hu"].append(float(real.image[liver].std()))
     return found
+
+
+def noise_rows(reals: list[Real], made: dict[str, list[Image]]) -> dict[str, dict[str, Any]]:
+    """What noise decides and no network judges: its power, histograms, texture."""
+    wanted = texture_features([p for r in reals for p in patches(r.image)])
+    rows: dict[str, dict[str, Any]] = {}
+    for name, images in made.items():
+        found = texture_features([p for image in images for p in patches(image)])
+        rows[name] = {
+            "texture_distance": round(feature_distance(found, wanted), 4),
+            **{
+                key: round(float(np.mean(values)), 3)
+                for key, values in _against_real(reals, images).items()
+            },
+        }
+    return rows
+
+
+def noise_table(rows: dict[str, dict[str, Any]]) -> str:
+    """The rows of `noise_rows` as Markdown."""
+    heads = ("noise power, octaves", "over scanners drawn", "texture features",
+             "liver histogram, HU", "body histogram, HU", "edge")  # fmt: skip
+    keys = ("noise_power_log2_error", "noise_power_log2_error_range", "texture_distance",
+            "liver_histogram_hu", "body_histogram_hu", "edge_error")  # fmt: skip
+    lines = ["| image | " + " | ".join(heads) + " |", "|---" * (1 + len(heads)) + "|"]
+    for name, row in rows.items():
+        words = [row.get(key, "") for key in keys]
+        words = [" to ".join(str(v) for v in w) if isinstance(w, list) else str(w) for w in words]
+        lines.append(f"| {name} | " + " | ".join(words) + " |")
+    return "\n".join(lines)
 
 
 def fidelity(name: str, reals: list[Real], images: list[Image], keep: Path | None) -> float:

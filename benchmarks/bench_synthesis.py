@@ -29,7 +29,15 @@ from _synthesis_gates import gates, gates_table
 from _synthesis_looks import looks
 from _synthesis_mr import mr_realism, mr_table
 from _synthesis_privacy import privacy, write_audit
-from _synthesis_realism import REAL, fidelity, noise_error, realism, realism_table
+from _synthesis_realism import (
+    REAL,
+    fidelity,
+    noise_error,
+    noise_rows,
+    noise_table,
+    realism,
+    realism_table,
+)
 from _synthesis_sheets import examples, look_sheet, sheet
 from _synthesis_speed import speed
 
@@ -49,7 +57,7 @@ DRAWN = "domain randomisation"
 SCANNERS = 8
 FLOW_10 = "flow, 10 steps"
 FLOW_1000 = "flow, 1000 steps"
-PARTS = ("speed", "realism", "privacy", "looks", "mr")
+PARTS = ("speed", "realism", "noise", "privacy", "looks", "mr")
 OTHERS = ("runs/ddpm-3mm/bundle", "runs/adversarial-3mm/bundle")
 
 Painter = Callable[[Real, int], Image]
@@ -134,28 +142,37 @@ def painted(
     return images, round(float(np.mean(spent)), 1)
 
 
-def judged(args: argparse.Namespace, before: dict[str, Any]) -> dict[str, Any]:
-    """Realism, fidelity, privacy and changes of look on the real scans."""
+def judge(args: argparse.Namespace, found: dict[str, Any]) -> None:
+    """Add realism, fidelity, privacy and changes of look, written down part by part."""
     reals = [Real(args.cases, name) for name in TABLES]
-    found: dict[str, Any] = {"scans": list(TABLES)}
-    if "realism" in args.only or "privacy" in args.only:
+    found["scans"] = list(TABLES)
+    if {"realism", "noise", "privacy"} & set(args.only):
         made, seconds = all_painted(args, reals)
     if "realism" in args.only:
-        found["realism"] = before.get("realism", {}) | realism_rows(args, reals, made, seconds)
+        rows = realism_rows(args, reals, made, seconds)
+        found["realism"] = found.get("realism", {}) | rows
         put(args.doc, "realism", realism_table(found))
+        write_json(found, args.out)
+    if "noise" in args.only:
+        found["noise"] = noise_rows(reals, made)
+        found["noise"][DRAWN] |= noise_of_many_scanners(reals)
+        print(found["noise"], flush=True)
+        put(args.doc, "noise", noise_table(found["noise"]))
+        write_json(found, args.out)
     if "privacy" in args.only:
         found["privacy"] = privacy(reals, made[FLOW_10], args.training, args.generator)
         print(found["privacy"], flush=True)
+        write_json(found, args.out)
     if "looks" in args.only:
         found["looks"] = looks(reals, args.generator)
         print(found["looks"], flush=True)
+        write_json(found, args.out)
     if "mr" in args.only:
         found["mr"] = mr_realism(args.training, args.generator)
         print(found["mr"], flush=True)
         put(args.doc, "mr", mr_table(found["mr"]))
     if args.look_sheet:
         look_sheet(reals, args.generator, args.look_sheet)
-    return found
 
 
 def all_painted(
@@ -225,7 +242,7 @@ def main() -> None:
         found["speed"] = speed(args.generator, SPACING_MM)
         print(found["speed"], flush=True)
     if args.cases.is_dir():
-        found |= judged(args, found)
+        judge(args, found)
     else:
         print(f"no real cases in {args.cases}: no realism, privacy and looks")
     if args.gates:

@@ -14,9 +14,10 @@ from surgplan.volume import LIVER, Modality
 
 _COARSE = 1.7  # texture of a cirrhotic liver against a normal one
 
-# Noise of three CTs at 3 mm (one of LiTS, two of TotalSegmentator's): white shares of 0.2 to 0.9,
-# the rest blurred by 0.9 to 1.9 voxels, measured as `training.measure_generator_noise` does.
-_WHITE, _BLUR = (0.2, 0.9), (0.9, 1.9)
+# Noise of three CTs at 3 mm (one of LiTS, two of TotalSegmentator's), measured as
+# `training.measure_generator_noise` does: white shares of 0.2 to 0.9, the rest blurred by 0.9 to
+# 1.3 voxels (more where next to nothing but white noise is left).
+_WHITE, _BLUR = (0.2, 0.9), (0.9, 1.3)
 
 
 @dataclass(frozen=True, kw_only=True)
