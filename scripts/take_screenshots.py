@@ -83,7 +83,8 @@ class Camera:
 
     def take(self, folder: Path, name: str) -> None:
         """A picture of the whole window."""
-        self.until(lambda: not anything_waits())
+        planner = self.dock.tab(PlanTab).planner
+        self.until(lambda: not (anything_waits() or planner.drawer.busy or planner.judge.busy))
         rest = time.monotonic() + REST_S
         self.until(lambda: time.monotonic() > rest)
         picture = self.viewer.window.screenshot(canvas_only=False, flash=False)

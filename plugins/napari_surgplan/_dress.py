@@ -155,16 +155,9 @@ class Dress:
             Word(text=letter, x=places[edge][0], y=places[edge][1], colour=LETTER_COLOUR)
             for edge, letter in self.letters.items()
         ]
-        if self.name:
-            lines = self.name.count("\n")
-            words.append(
-                Word(
-                    text=self.name,
-                    x=CORNER + width_of(self.name) / 2,
-                    y=TOP * (1 + lines / 2),
-                    colour=NAME_COLOUR,
-                )
-            )
+        for number, line in enumerate(self.name.splitlines()):
+            x = CORNER + width_of(line) / 2
+            words.append(Word(text=line, x=x, y=TOP * (1 + number), colour=NAME_COLOUR))
         bar = None
         if not is_empty(self._viewer) and self._camera.zoom > 0 and width > 0:
             length_mm = bar_mm(BAR * width / self._camera.zoom)

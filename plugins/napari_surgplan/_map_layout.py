@@ -71,13 +71,13 @@ def _set(
 ) -> tuple[npt.NDArray[np.float64], tuple[float, float]]:
     """Moves for parts in given rows from the top, and the size of the whole."""
     sizes = boxes[:, 1] - boxes[:, 0]
-    moves, top, widest = np.zeros((len(boxes), 2)), 0.0, 0.0
-    for row in rows:
-        left, tall = 0.0, float(sizes[row, 1].max())
+    moves, top = np.zeros((len(boxes), 2)), 0.0
+    widths = [float((sizes[row, 0] + _GAP_MM).sum()) - _GAP_MM for row in rows]
+    for row, width in zip(rows, widths, strict=True):
+        left, tall = (max(widths) - width) / 2, float(sizes[row, 1].max())
         for part in row:
             middle = top - tall / 2
             moves[part] = np.array([left, middle - sizes[part, 1] / 2]) - boxes[part, 0]
             left += float(sizes[part, 0]) + _GAP_MM
         top -= tall + _GAP_MM
-        widest = max(widest, left - _GAP_MM)
-    return moves, (widest, -top - _GAP_MM)
+    return moves, (max(widths), -top - _GAP_MM)

@@ -16,7 +16,7 @@ from vispy.color import ColorArray
 from vispy.scene.visuals import Line
 
 FONT_SIZE = 10
-_PIXELS_PER_POINT = 96 / 72
+_PIXELS_PER_POINT = (96 / 72) ** 2  # of screens, and once more of vispy
 _OVER = 10_000
 _SHADOW = "#000000"
 _BAR_COLOUR, _BAR_WIDTH, _TICK = "#ffffff", 2, 4
@@ -78,4 +78,4 @@ def width_of(text: str) -> float:
     """Pixels that a word takes."""
     font = QFont(QGuiApplication.font().family())
     font.setPixelSize(round(FONT_SIZE * _PIXELS_PER_POINT))
-    return max(float(QFontMetricsF(font).horizontalAdvance(line)) for line in text.split("\n"))
+    return float(QFontMetricsF(font).horizontalAdvance(text))

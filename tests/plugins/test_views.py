@@ -7,12 +7,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.layers import Image
 
-from napari_surgplan._cross import cross_of, hit_of
+from napari_surgplan._cross import cross_of, hit_of, keep_context
 from napari_surgplan._dress import FROM_THE_FRONT, dress
-from napari_surgplan._eyes import SCAN, STRUCTURES, role_of
+from napari_surgplan._eyes import SCAN, STRUCTURES, is_empty, role_of
 from napari_surgplan._mirror import Mirror
 from napari_surgplan._session import Session
+from napari_surgplan._tools import TOOLS
+from napari_surgplan._warm import keep_warm, make_room
 from surgplan.volume import LIVER, LIVER_TUMOUR
 
 
@@ -178,3 +181,47 @@ def test_a_view_that_is_solid_from_the_start_looks_from_the_front(session) -> No
     mirror = Mirror(session.viewer, session.shown.eyes, pane)
     np.testing.assert_allclose(pane.scene.camera.view_direction, FROM_THE_FRONT, atol=1e-6)
     mirror.close()
+
+
+def test_a_layer_that_leaves_is_cleaned_up_in_the_context_of_its_view() -> None:
+    order = []
+    view = ViewerModel()
+    view.layers.events.removed.connect(lambda: order.append("napari cleans up"))
+    canvas = SimpleNamespace(set_current=lambda: order.append("context"))
+    keep_context(view, SimpleNamespace(_scene_canvas=canvas))
+    view.add_points(np.zeros((1, 3)))
+    view.layers.clear()
+    assert order == ["context", "napari cleans up"]
+
+
+def test_drawing_tools_are_pictured_once_one_is_taken_up(session) -> None:
+    layer = session.shown.layer(STRUCTURES)
+    overlays = [layer._overlays[name] for name in TOOLS]
+    assert not any(overlay.visible for overlay in overlays)
+    layer.mode = "paint"
+    assert [overlay.visible for overlay in overlays] == [name == "brush_stroke" for name in TOOLS]
+
+
+def test_a_view_that_is_kept_warm_is_empty_and_has_the_room_of_the_scan(session) -> None:
+    pane = ViewerModel(order=(1, 0, 2))
+    keep_warm(pane)
+    assert is_empty(pane)
+    looked = session.focus_mm
+    session.shown.cross.join(pane)
+    mirror = Mirror(session.viewer, session.shown.eyes, pane)
+    assert not is_empty(pane)
+    scan = session.shown.layer(SCAN)
+    np.testing.assert_allclose(pane.layers.extent.world, scan.extent.world)
+    np.testing.assert_array_equal(session.focus_mm, looked)
+    assert pane.dims.point[1] == pytest.approx(looked[1], abs=2)
+    mirror.close()
+    assert is_empty(pane)
+
+
+def test_what_keeps_a_view_warm_makes_room_far_from_the_origin() -> None:
+    pane = ViewerModel()
+    keep_warm(pane)
+    far = Image(np.zeros((5, 6, 7)), scale=(3, 2, 2), translate=(900, -400, 70), units=("mm",) * 3)
+    make_room(pane, far)
+    pane.layers.append(far)
+    np.testing.assert_allclose(pane.layers.extent.world, far.extent.world)
