@@ -39,6 +39,24 @@ class RunState:
     step: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
 
+    def set_rate(self, learning_rate: float, steps: int) -> None:
+        """The learning rate of the next step: it rises over the first 20, then falls to 0."""
+        rate = learning_rate * (1 - self.step / steps) ** 0.9
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate * min(1.0, (self.step + 1) / 20)
+
+    def advance(self, *, average: float) -> None:
+        """Take a step by the gradients that stand; ``average`` is the decay of the running mean."""
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        self.step += 1
+        decay = min(average, self.step / (self.step + 10))
+        with torch.no_grad():
+            for mean, now in zip(
+                self.averaged.parameters(), self.network.parameters(), strict=True
+            ):
+                mean.lerp_(now, 1 - decay)
+
     def save(self, folder: Path) -> None:
         """Write the state, replacing the one before."""
         tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}

@@ -113,22 +113,14 @@ def _step(
     state: RunState, livers: list[Liver], settings: CouinaudSettings, team: Team
 ) -> list[float]:
     """One step of the optimiser; the loss of each of its samples."""
-    rate = settings.learning_rate * (1 - state.step / settings.steps) ** 0.9
-    for group in state.optimiser.param_groups:
-        group["lr"] = rate * min(1.0, (state.step + 1) / 20)
+    state.set_rate(settings.learning_rate, settings.steps)
     losses = [
         _gradients(state, draw_couinaud_sample(livers, settings, number), settings, team.device)
         for number in team.share(state.step, settings.batch)
     ]
     team.add_up(state.network)
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
-    state.optimiser.step()
-    state.optimiser.zero_grad(set_to_none=True)
-    state.step += 1
-    decay = min(settings.average, state.step / (state.step + 10))
-    with torch.no_grad():
-        for mean, now in zip(state.averaged.parameters(), state.network.parameters(), strict=True):
-            mean.lerp_(now, 1 - decay)
+    state.advance(average=settings.average)
     return [float(loss) for loss in team.together(torch.tensor(losses))]
 
 

@@ -157,17 +157,9 @@ def _step(
     team: Team,
 ) -> list[float]:
     """One step of the optimiser; the loss of each of its samples."""
-    rate = stage.settings.learning_rate * (1 - state.step / stage.settings.steps) ** 0.9
-    for group in state.optimiser.param_groups:
-        group["lr"] = rate * min(1.0, (state.step + 1) / 20)
+    state.set_rate(stage.settings.learning_rate, stage.settings.steps)
     losses = _gradients(state, stage, settings, scans, team)
-    state.optimiser.step()
-    state.optimiser.zero_grad(set_to_none=True)
-    state.step += 1
-    decay = min(settings.average, state.step / (state.step + 10))
-    with torch.no_grad():
-        for mean, now in zip(state.averaged.parameters(), state.network.parameters(), strict=True):
-            mean.lerp_(now, 1 - decay)
+    state.advance(average=settings.average)
     return losses
 
 

@@ -109,23 +109,14 @@ def _step(
     state: RunState, sources: list[Source], settings: TrainingSettings, team: Team
 ) -> torch.Tensor:
     """One step of the optimiser; a row for each sample: its loss, then its Dice per class."""
-    rate = settings.learning_rate * (1 - state.step / settings.steps) ** 0.9
-    rate *= min(1.0, (state.step + 1) / 20)
-    for group in state.optimiser.param_groups:
-        group["lr"] = rate
+    state.set_rate(settings.learning_rate, settings.steps)
     shown = [
         _gradients(state, draw_sample(sources, settings, number), settings, team.device)
         for number in team.share(state.step, settings.batch)
     ]
     team.add_up(state.network)
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
-    state.optimiser.step()
-    state.optimiser.zero_grad(set_to_none=True)
-    state.step += 1
-    decay = min(settings.average, state.step / (state.step + 10))
-    with torch.no_grad():
-        for mean, now in zip(state.averaged.parameters(), state.network.parameters(), strict=True):
-            mean.lerp_(now, 1 - decay)
+    state.advance(average=settings.average)
     return team.together(torch.stack(shown))
 
 
