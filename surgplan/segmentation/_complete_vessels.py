@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from scipy import ndimage
 
 from surgplan.segmentation._name_vessels import name_vessels
+from surgplan.segmentation._native import linear_weights
 from surgplan.volume import (
     HEPATIC_VEINS,
     LIVER,
@@ -73,8 +75,8 @@ def complete_vessels(
     like_them = free & (away * np.sign(level) > abs(level) / 2)
     before = labels.copy()
     new = _connected(like_them | vessels, vessels) & like_them
-    hepatic = smooth_inside(lean, new | vessels, [LEAN_MM / s for s in spacing]) > 0
-    labels[new] = np.where(hepatic[new], HEPATIC_VEINS.label, PORTAL_VEIN.label)
+    hepatic = _leaning(lean, new | vessels, spacing)[new] > 0
+    labels[new] = np.where(hepatic, HEPATIC_VEINS.label, PORTAL_VEIN.label)
     name_vessels(labels, lean, before == HEPATIC_VEINS.label, scan.geometry)
     changed = labels != before
     confidence[changed] = 1 - confidence[changed]
@@ -97,21 +99,34 @@ def _connected(mask: Mask, to: Mask) -> Mask:
     return kept
 
 
+def _leaning(lean: Array, vessels: Mask, spacing: tuple[float, ...]) -> Array:
+    """What the network leans to around, not finer than it has to be."""
+    step = [max(1, round(LEAN_MM / 2 / s)) for s in spacing]
+    coarse = tuple(slice(None, None, n) for n in step)
+    sigma = [LEAN_MM / (s * n) for s, n in zip(spacing, step, strict=True)]
+    return _finer(smooth_inside(lean[coarse], vessels[coarse], sigma), step, lean.shape)
+
+
 def _away(image: Array, parenchyma: Mask, vessels: Mask, spacing: tuple[float, ...]) -> Array:
     """How far the smoothed scan lies from the parenchyma around; only the liver counts."""
     liver = parenchyma | vessels
-    step = tuple(max(1, round(COARSE_MM / s)) for s in spacing)
+    step = [max(1, round(COARSE_MM / s)) for s in spacing]
     coarse = tuple(slice(None, None, s) for s in step)
     fine = smooth_inside(image, liver, [SMOOTH_MM / s for s in spacing])
     plain = parenchyma[coarse]
     low, high = np.percentile(fine[coarse][plain], (10, 90))
     plain = plain & (fine[coarse] >= low) & (fine[coarse] <= high)
     sigma = [AROUND_MM / (s * n) for s, n in zip(spacing, step, strict=True)]
-    around = smooth_inside(fine[coarse], plain, sigma)
-    index = np.meshgrid(
-        *(np.arange(n, dtype=np.float32) / s for n, s in zip(image.shape, step, strict=True)),
-        indexing="ij", sparse=True,
-    )  # fmt: skip
-    back = ndimage.map_coordinates(around, np.broadcast_arrays(*index), order=1, mode="nearest")
-    result: Array = fine - back
+    result: Array = fine - _finer(smooth_inside(fine[coarse], plain, sigma), step, image.shape)
+    return result
+
+
+def _finer(coarse: Array, step: list[int], shape: tuple[int, ...]) -> Array:
+    """Every so many voxels of an array back to all of them, linearly; ends repeat."""
+    slices, rows, columns = (
+        linear_weights(n, 0, (m - 1) / s, m)
+        for n, s, m in zip(coarse.shape, step, shape, strict=True)
+    )
+    planes = torch.matmul(torch.matmul(rows, torch.from_numpy(coarse)), columns.T)
+    result: Array = torch.einsum("zs,src->zrc", slices, planes).numpy()
     return result

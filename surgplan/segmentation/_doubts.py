@@ -19,6 +19,7 @@ from surgplan.volume import (
     LabelMap,
     Volume,
     box_of,
+    crop,
 )
 
 DoubtKind = Literal[
@@ -85,9 +86,12 @@ def doubts_about(
     liver = label_map.whole_liver()
     found = [*_units(volume), *_size(label_map, liver)]
     if liver.any():
+        found += _cut_off(label_map, liver)
+        box = box_of(liver, label_map.geometry)
+        volume, label_map = crop(volume, box), crop(label_map, box)
+        liver, confidence = liver[box], confidence[box]
         found += [
             *_brightness(volume, liver),
-            *_cut_off(label_map, liver),
             *_unsure(liver, confidence),
             *_vessels(volume, label_map, liver),
             *_tumours(label_map, confidence),

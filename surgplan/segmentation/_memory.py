@@ -41,7 +41,7 @@ class MemoryNeed:
         # Turned copy, labels, their copy and confidence; the image and its padded copy.
         base = _resident() + native * (volume.array.itemsize + 6) + 8 * voxels + 150_000_000
         window = _activations(info)
-        resampling = 16 * min(native, SLAB_VOXELS)
+        resampling = 8 * min(native, SLAB_VOXELS)
         band = 8 * classes * prod((min(info.window[0], grid.shape[0]), *grid.shape[1:]))
         whole = window + 4 * classes * voxels + band
         if second is not None:

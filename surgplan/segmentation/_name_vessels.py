@@ -8,9 +8,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage, sparse
 from scipy.sparse.linalg import splu
-from scipy.spatial import cKDTree
 
-from surgplan.volume import HEPATIC_VEINS, PORTAL_VEIN, VENA_CAVA, Geometry, box_of
+from surgplan.volume import (
+    HEPATIC_VEINS,
+    PORTAL_VEIN,
+    VENA_CAVA,
+    Geometry,
+    box_of,
+    distance_outside_mm,
+)
 
 TRUNK_SHARE = 0.75  # of the largest radius: from here on a portal vein is its trunk
 TOUCH_MM = 3.0
@@ -54,10 +60,10 @@ def name_vessels(
     The potential is that of a random walker (Grady 2006, doi:10.1109/TPAMI.2006.233) whose steps
     are weighted by the radius.
     """
-    everything = np.isin(labels, (PORTAL_VEIN.label, HEPATIC_VEINS.label, VENA_CAVA.label))
-    if not everything.any():
+    veins = np.isin(labels, (PORTAL_VEIN.label, HEPATIC_VEINS.label))
+    if not veins.any():
         return
-    box = box_of(everything, geometry, margin_mm=TIP_MM)
+    box = box_of(veins, geometry, margin_mm=GAP_MM)
     vessels = _vessels_in(labels[box], found[box], geometry)
     portal, hepatic = vessels.trunk(), vessels.into_cava()
     if not portal.any() or not hepatic.any():
@@ -138,14 +144,13 @@ class _Vessels:
     def _flow(self) -> sparse.csr_matrix:
         """How easily current flows between neighbours: area over length, times the radius."""
         count = len(self.labels)
-        number = np.full(self.mask.shape, -1)
+        number = np.zeros(self.mask.shape, dtype=np.int32)
         number[self.mask] = np.arange(count)
         rows, columns, weights = [], [], []
         for axis, step_mm in enumerate(self.spacing_mm):
-            one = np.moveaxis(number, axis, 0)[:-1].ravel()
-            next_ = np.moveaxis(number, axis, 0)[1:].ravel()
-            both = (one >= 0) & (next_ >= 0)
-            one, next_ = one[both], next_[both]
+            there, numbers = (np.moveaxis(array, axis, 0) for array in (self.mask, number))
+            both = there[:-1] & there[1:]
+            one, next_ = numbers[:-1][both], numbers[1:][both]
             radius = np.minimum(self.depth_mm[one], self.depth_mm[next_])
             weight = self.voxel_mm3 / step_mm**2 * radius
             rows += [one, next_]
@@ -156,20 +161,16 @@ class _Vessels:
 
 
 def _vessels_in(labels: npt.NDArray[np.uint8], found: Mask, geometry: Geometry) -> _Vessels:
-    spacing = geometry.spacing_mm
+    window = Geometry(shape=labels.shape, affine=geometry.affine)
     mask = np.isin(labels, (PORTAL_VEIN.label, HEPATIC_VEINS.label))
-    at = np.argwhere(mask)
     cava = labels == VENA_CAVA.label
-    wall = np.argwhere(cava & ~ndimage.binary_erosion(cava)) * spacing
-    to_cava = np.full(len(at), np.inf)
-    if len(wall):
-        to_cava = cKDTree(wall).query(at * spacing)[0]
+    to_cava = distance_outside_mm(cava, window)[mask] if cava.any() else np.full(mask.sum(), np.inf)
     pieces, _ = ndimage.label(found, structure=AROUND)
     return _Vessels(
         mask=mask,
         labels=labels[mask],
-        depth_mm=ndimage.distance_transform_edt(mask, sampling=spacing)[mask],
-        cava_mm=to_cava,
+        depth_mm=distance_outside_mm(~mask, window)[mask].astype(np.float64),
+        cava_mm=to_cava.astype(np.float64),
         piece=pieces[mask],
-        spacing_mm=spacing,
+        spacing_mm=geometry.spacing_mm,
     )

@@ -97,7 +97,7 @@ def labels_of_planes(
     source, target, temperature, out, progress
         As `labels_on` takes them.
     """
-    between = Interpolation(axes=_interpolation(source, target))
+    between = Interpolation(axes=interpolation(source, target))
     out = out or Canvas(
         labels=np.empty(target.shape, dtype=np.uint8),
         confidence=np.empty(target.shape, dtype=np.float32),
@@ -164,25 +164,25 @@ def _choice(
 
 def scores_on(logits: torch.Tensor, source: Geometry, target: Geometry) -> torch.Tensor:
     """Scores ``(classes, slice, row, column)`` interpolated linearly on a parallel grid."""
-    slices, rows, columns = _interpolation(source, target)
+    slices, rows, columns = interpolation(source, target)
     along_slices = torch.einsum("zs,nsrc->nzrc", slices, logits)
     return torch.matmul(torch.matmul(rows, along_slices), columns.T)
 
 
-def _interpolation(
+def interpolation(
     source: Geometry, target: Geometry
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """One matrix ``(fine, coarse)`` per axis."""
+    """Linear interpolation between parallel grids: a matrix ``(target, source)`` per axis."""
     start = source.to_index(target.to_lps((0, 0, 0)))
     end = source.to_index(target.to_lps(np.asarray(target.shape) - 1))
     slices, rows, columns = (
-        _weights(n, a, b, m)
+        linear_weights(n, a, b, m)
         for n, a, b, m in zip(source.shape, start, end, target.shape, strict=True)
     )
     return slices, rows, columns
 
 
-def _weights(coarse: int, start: float, end: float, fine: int) -> torch.Tensor:
+def linear_weights(coarse: int, start: float, end: float, fine: int) -> torch.Tensor:
     """Linear interpolation along one axis as a matrix ``(fine, coarse)``; ends repeat."""
     position = np.clip(np.linspace(start, end, fine), 0, coarse - 1)
     low = np.minimum(position.astype(int), max(0, coarse - 2))

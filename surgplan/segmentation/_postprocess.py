@@ -22,6 +22,8 @@ from surgplan.volume import (
     SPLEEN,
     STOMACH,
     VENA_CAVA,
+    Segment,
+    larger_pieces,
 )
 
 _SINGLE = (SPLEEN, RIGHT_KIDNEY, LEFT_KIDNEY, VENA_CAVA, ARTERIES, STOMACH, PANCREAS, BILIARY)
@@ -45,17 +47,21 @@ def forbid_fragments(logits: torch.Tensor, spacing_mm: tuple[float, float, float
     spacing_mm
         Millimetres along (slice, row, column).
     """
-    labels = logits.argmax(dim=0).numpy()
+    labels = logits.argmax(dim=0).to(torch.uint8).numpy()
     liver = np.isin(labels, [s.label for s in (*_IN_LIVER, *_VESSELS)])
-    main = _largest(liver, share=1.0)
-    _forbid_liver(logits, liver & ~main, main)
-    for segment in (LIVER_TUMOUR, LIVER_CYST):
-        mask = (labels == segment.label) & main
-        kept = plausible_lesions(mask, main & ~mask, spacing_mm)
-        _forbid(logits, segment.label, mask & ~kept)
+    main = larger_pieces(liver, share=1.0)
+    _forbid((*_IN_LIVER, *_VESSELS), logits, liver & ~main, ~main)
+    box = ndimage.find_objects(main.view(np.uint8))
+    for segment in (LIVER_TUMOUR, LIVER_CYST) if box else ():
+        inside = main[box[0]]
+        mask = (labels[box[0]] == segment.label) & inside
+        kept = plausible_lesions(mask, inside & ~mask, spacing_mm)
+        where = np.zeros_like(main)
+        where[box[0]] = mask & ~kept
+        _forbid((segment,), logits, where, labels == segment.label)
     for segment in _SINGLE:
         mask = labels == segment.label
-        _forbid(logits, segment.label, mask & ~_largest(mask, share=0.25))
+        _forbid((segment,), logits, mask & ~larger_pieces(mask, share=0.25), mask)
     return logits
 
 
@@ -68,39 +74,18 @@ def without_specks(labels: npt.NDArray[np.uint8], voxel_ml: float) -> npt.NDArra
     for segment in (LIVER_TUMOUR, LIVER_CYST):
         mask = labels == segment.label
         if mask.any():
-            labels[mask & ~_at_least(mask, LEAST_TUMOUR_ML / voxel_ml)] = LIVER.label
+            labels[mask & ~larger_pieces(mask, voxels=LEAST_TUMOUR_ML / voxel_ml)] = LIVER.label
     return labels
 
 
-def _forbid(logits: torch.Tensor, label: int, where: npt.NDArray[np.bool_]) -> None:
-    if where.any():
-        grown = ndimage.binary_dilation(where, iterations=1)
-        logits[label][torch.from_numpy(grown & (logits.argmax(dim=0).numpy() == label))] = FORBIDDEN
-
-
-def _forbid_liver(
-    logits: torch.Tensor, where: npt.NDArray[np.bool_], main: npt.NDArray[np.bool_]
+def _forbid(
+    segments: tuple[Segment, ...],
+    logits: torch.Tensor,
+    where: npt.NDArray[np.bool_],
+    allowed: npt.NDArray[np.bool_],
 ) -> None:
-    """No part of the liver may stand there: what was parenchyma must not turn into a lesion."""
+    """None of these may stand there, nor in the next voxels, where the scores between lie."""
     if where.any():
-        place = torch.from_numpy(ndimage.binary_dilation(where, iterations=1) & ~main)
-        for segment in (*_IN_LIVER, *_VESSELS):
+        place = torch.from_numpy(ndimage.binary_dilation(where, iterations=1) & allowed)
+        for segment in segments:
             logits[segment.label][place] = FORBIDDEN
-
-
-def _largest(mask: npt.NDArray[np.bool_], *, share: float) -> npt.NDArray[np.bool_]:
-    """The largest connected piece and all that are at least a share as large."""
-    pieces, count = ndimage.label(mask)
-    if count < 2:
-        return mask
-    sizes = np.bincount(pieces.ravel())
-    sizes[0] = 0
-    kept: npt.NDArray[np.bool_] = (sizes >= share * sizes.max())[pieces]
-    return kept & mask
-
-
-def _at_least(mask: npt.NDArray[np.bool_], voxels: float) -> npt.NDArray[np.bool_]:
-    pieces, _ = ndimage.label(mask)
-    sizes = np.bincount(pieces.ravel())
-    kept: npt.NDArray[np.bool_] = (sizes >= voxels)[pieces]
-    return kept & mask

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 
 from surgplan.segmentation._bundle import ModelInfo
 from surgplan.segmentation._complete_vessels import complete_vessels
@@ -22,17 +22,24 @@ from surgplan.segmentation._window import sliding_logits
 from surgplan.volume import (
     ANATOMY,
     HEPATIC_VEINS,
+    LIVER,
+    LIVER_CYST,
+    LIVER_TUMOUR,
     PORTAL_VEIN,
     Geometry,
     LabelMap,
     Volume,
     box_of,
+    crop,
     distance_outside_mm,
 )
 
 MARGIN_MM = 24.0
 SURE_MM = 10.0  # this far outside the found liver the second network alone decides
 OVERLAP = 0.3
+NEAR_MM = 10.0  # around what was found of liver and veins; the vena cava lies within
+
+_LIVER = (LIVER, LIVER_TUMOUR, LIVER_CYST, PORTAL_VEIN, HEPATIC_VEINS)
 
 Box = tuple[slice, slice, slice]
 
@@ -63,11 +70,30 @@ class FirstLook:
         labels, _ = labels_on(self.logits, self.grid, grid, temperature=1.0)
         return LabelMap(array=labels, geometry=grid, segments=ANATOMY).whole_liver()
 
+    def neighbourhood(self) -> Box | None:
+        """Slices of the scan around the liver; None where none was found."""
+        labels = self.logits.argmax(dim=0).to(torch.uint8).numpy()
+        found = LabelMap(array=labels, geometry=self.grid, segments=ANATOMY).whole_liver()
+        if not found.any():
+            return None
+        box = box_of(found, self.grid, margin_mm=MARGIN_MM)
+        faces = [[s.start - 0.5 for s in box], [s.stop - 0.5 for s in box]]
+        low, high = self.scan.geometry.to_index(self.grid.to_lps(faces))
+        start = np.maximum(0, np.ceil(low)).astype(int)
+        stop = np.minimum(self.scan.geometry.shape, np.floor(high) + 1).astype(int)
+        a, b, c = (slice(int(x), int(y)) for x, y in zip(start, stop, strict=True))
+        return a, b, c
+
 
 def refine(
-    first: FirstLook, info: ModelInfo, forward: Forward
-) -> tuple[Box, npt.NDArray[np.uint8], npt.NDArray[np.float32]] | None:
-    """Labels and confidence of the liver and its neighbourhood; None where no liver was found.
+    first: FirstLook,
+    box: Box,
+    info: ModelInfo,
+    forward: Forward,
+    *,
+    progress: Callable[[float], None] | None = None,
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+    """Labels and confidence of the liver and its neighbourhood.
 
     Near the liver that was found first the second network decides, `MARGIN_MM` away the first
     one, with a smooth passage between.
@@ -76,49 +102,40 @@ def refine(
     ----------
     first
         The scan and the first network's scores.
+    box
+        Slices of the scan around the liver.
     info, forward
         The second network.
+    progress
+        Called with the fraction done.
 
     Returns
     -------
-    box
-        Slices of the scan.
     labels, confidence
         For the voxels of the box, as `labels_on` makes them.
     """
-    box = _neighbourhood(first)
-    if box is None:
-        return None
     start = (box[0].start, box[1].start, box[2].start)
     window = first.scan.geometry.window(start, (box[0].stop, box[1].stop, box[2].stop))
     fine = window.with_spacing((info.spacing_mm,) * 3)
     image = torch.from_numpy(resample_in_slabs(first.scan, fine))
     found = first.liver_on(fine)
     view = liver_view(scale(image, *first.limits), torch.from_numpy(found.copy()))
-    second = F.log_softmax(sliding_logits(view, forward, window=info.window, overlap=OVERLAP), 0)
-    scores = F.log_softmax(scores_on(first.logits, first.grid, fine), dim=0)
+    second = sliding_logits(
+        view, forward, window=info.window, overlap=OVERLAP, progress=progress
+    ).log_softmax(0)
+    scores = scores_on(first.logits, first.grid, fine).log_softmax(0)
     scores = forbid_fragments(scores.lerp_(second, _share(found, fine)), fine.spacing_mm)
     labels, confidence = labels_on(scores, fine, window, temperature=info.temperature)
     lean = scores[HEPATIC_VEINS.label] - scores[PORTAL_VEIN.label]
     del scores, second
-    seen = Volume(array=first.scan.array[box], geometry=window, modality=first.scan.modality)
-    give_back_fat(seen, labels, confidence)
-    complete_vessels(seen, labels, confidence, scores_on(lean[None], fine, window)[0].numpy())
-    return box, labels, confidence
-
-
-def _neighbourhood(first: FirstLook) -> Box | None:
-    labels = first.logits.argmax(dim=0).to(torch.uint8).numpy()
-    found = LabelMap(array=labels, geometry=first.grid, segments=ANATOMY).whole_liver()
-    if not found.any():
-        return None
-    box = box_of(found, first.grid, margin_mm=MARGIN_MM)
-    faces = [[s.start - 0.5 for s in box], [s.stop - 0.5 for s in box]]
-    low, high = first.scan.geometry.to_index(first.grid.to_lps(faces))
-    start = np.maximum(0, np.ceil(low)).astype(int)
-    stop = np.minimum(first.scan.geometry.shape, np.floor(high) + 1).astype(int)
-    a, b, c = (slice(int(x), int(y)) for x, y in zip(start, stop, strict=True))
-    return a, b, c
+    liver = np.isin(labels, [s.label for s in _LIVER])
+    if liver.any():
+        near = box_of(liver, window, margin_mm=NEAR_MM)
+        seen = crop(crop(first.scan, box), near)
+        inner_lean = scores_on(lean[None], fine, seen.geometry)[0].numpy()
+        give_back_fat(seen, labels[near], confidence[near])
+        complete_vessels(seen, labels[near], confidence[near], inner_lean)
+    return labels, confidence
 
 
 def _share(found: npt.NDArray[np.bool_], grid: Geometry) -> torch.Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -191,20 +192,24 @@ def _with_scores(
     """Labels and confidence of the first look, and of the second inside the liver."""
     info, second = models
     first = _first_look(straight, grid, info, settings)
-    finer = None
-    if second is not None:
-        settings.report(0.5, "looking inside the liver")
-        finer = refine(first, second, _forward(second, settings, windows=REFINING_WINDOWS))
-    labels_on(
-        first.logits,
-        grid,
-        straight.geometry,
-        temperature=info.temperature,
-        out=replace(out, left_out=finer and finer[0]),
-        progress=lambda f: settings.report(0.8 + 0.2 * f, "labelling"),
-    )
-    if finer is not None:
-        box, out.labels[box], out.confidence[box] = finer
+    box = first.neighbourhood() if second else None
+    with ThreadPoolExecutor(1) as beside:
+        around = beside.submit(
+            labels_on, first.logits, grid, straight.geometry,
+            temperature=info.temperature, out=replace(out, left_out=box),
+        )  # fmt: skip
+        if second is not None and box is not None:
+            settings.report(0.5, "looking inside the liver")
+            forward = _forward(second, settings, windows=REFINING_WINDOWS)
+            out.labels[box], out.confidence[box] = refine(
+                first,
+                box,
+                second,
+                forward,
+                progress=lambda f: settings.report(0.55 + 0.25 * f, "looking inside the liver"),
+            )
+        settings.report(0.95, "labelling")
+        around.result()
 
 
 def _first_look(

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from surgplan.volume import LIVER, LIVER_CYST, LIVER_TUMOUR, Geometry
+from surgplan.volume import LIVER, LIVER_CYST, LIVER_TUMOUR, Geometry, box_of
 
 LEAST_LESION_CONFIDENCE = 0.8
 """Mean probability from which a lesion is labelled. In the tumour-free liver that the shipped
@@ -53,17 +53,21 @@ def settle_lesions(
     tuple of UnsureLesion
         What was taken back, the largest first.
     """
-    lesions = np.isin(labels, (LIVER_TUMOUR.label, LIVER_CYST.label))
+    lesions = (labels == LIVER_TUMOUR.label) | (labels == LIVER_CYST.label)
     if not lesions.any():
         return ()
-    pieces, _ = ndimage.label(lesions, structure=np.ones((3, 3, 3)))
+    around = box_of(lesions, geometry)
+    labels, confidence = labels[around], confidence[around]
+    pieces, _ = ndimage.label(lesions[around], structure=np.ones((3, 3, 3)))
     found = []
     for number, box in enumerate(ndimage.find_objects(pieces), start=1):
         piece = pieces[box] == number
         mean = float(confidence[box][piece].mean())
         if mean >= LEAST_LESION_CONFIDENCE:
             continue
-        where = np.argwhere(piece).mean(axis=0) + [s.start for s in box]
+        where = np.argwhere(piece).mean(axis=0) + [
+            whole.start + s.start for whole, s in zip(around, box, strict=True)
+        ]
         x, y, z = (float(v) for v in geometry.to_lps(where))
         size_ml = float(piece.sum()) * geometry.voxel_volume_mm3 / 1000
         found.append(UnsureLesion(volume_ml=size_ml, centre_mm=(x, y, z), confidence=mean))

@@ -26,7 +26,7 @@ from surgplan.volume._anatomy import (
 from surgplan.volume._geometry import Geometry
 from surgplan.volume._grids import crop, reorient, resample_to
 from surgplan.volume._label_map import LabelMap, label_map_from_masks
-from surgplan.volume._morphology import box_of, close_mm, distance_outside_mm
+from surgplan.volume._morphology import box_of, close_mm, distance_outside_mm, larger_pieces
 from surgplan.volume._segment import Code, Segment
 from surgplan.volume._smoothing import smooth_inside
 from surgplan.volume._strokes import grow_strokes
@@ -64,6 +64,7 @@ __all__ = [
     "distance_outside_mm",
     "grow_strokes",
     "label_map_from_masks",
+    "larger_pieces",
     "reorient",
     "resample_to",
     "smooth_inside",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import SimpleITK as sitk
+from scipy import ndimage
 
 from surgplan.errors import UsageError
 from surgplan.volume._geometry import Geometry
@@ -49,6 +50,21 @@ def box_of(
         stop = min(mask.shape[axis], int(hit[-1]) + 1 + int(grow[axis]))
         slices.append(slice(start, stop))
     return slices[0], slices[1], slices[2]
+
+
+def larger_pieces(
+    mask: npt.NDArray[np.bool_], *, voxels: float = 0.0, share: float = 0.0
+) -> npt.NDArray[np.bool_]:
+    """Pieces, connected by faces, of at least so many voxels and this share of the largest one."""
+    kept = np.zeros_like(mask)
+    boxes = ndimage.find_objects(mask.view(np.uint8))
+    if boxes:
+        pieces, _ = ndimage.label(mask[boxes[0]])
+        sizes = np.bincount(pieces.ravel())
+        sizes[0] = 0
+        large = sizes >= max(voxels, share * sizes.max(), 1)
+        kept[boxes[0]] = large[pieces]
+    return kept
 
 
 def close_mm(

@@ -102,5 +102,7 @@ def test_slabs_resample_as_the_whole_scan(monkeypatch) -> None:
     scan = reorient(scan, "SPL")
     grid = scan.geometry.with_spacing((3.0, 3.0, 3.0)).window((2, 1, 0), (18, 12, 10))
     expected = resample_to(scan, grid).array
+    whole = resample_in_slabs(scan, grid)
+    np.testing.assert_allclose(whole, expected, atol=1.0)  # noise of 200; that blur is recursive
     monkeypatch.setattr(_resample, "SLAB_VOXELS", 20_000)
-    np.testing.assert_allclose(resample_in_slabs(scan, grid), expected, atol=0.05)
+    np.testing.assert_allclose(resample_in_slabs(scan, grid), whole, atol=1e-3)

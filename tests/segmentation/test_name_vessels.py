@@ -2,17 +2,16 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from surgplan.segmentation._name_vessels import name_vessels
 from surgplan.volume import HEPATIC_VEINS, LIVER, PORTAL_VEIN, VENA_CAVA, Geometry
 
 PORTAL, HEPATIC = PORTAL_VEIN.label, HEPATIC_VEINS.label
-GRID = Geometry(
-    shape=(40, 90, 90),
-    affine=np.array(  # oblique and anisotropic
-        [[0.0, 0.2, 0.98, -3], [-0.2, 0.96, -0.2, 5], [1.96, 0.2, -0.04, 7], [0, 0, 0, 1]]
-    ),
-)
+AXES = np.array([[0, 0, 1.0], [0, 1.0, 0], [2.0, 0, 0]])
+AFFINE = np.eye(4)
+AFFINE[:3, :3] = Rotation.from_euler("xyz", (12, -7, 10), degrees=True).as_matrix() @ AXES
+GRID = Geometry(shape=(40, 90, 90), affine=AFFINE)
 
 
 def tube(

@@ -65,9 +65,10 @@ TURN[:3, :3] = Rotation.from_euler("xyz", (8, -5, 10), degrees=True).as_matrix()
 @pytest.mark.parametrize("affine", [STRAIGHT, TURN @ STRAIGHT])
 def test_the_second_network_finds_the_lesion_where_it_is(affine: np.ndarray) -> None:
     scan = scan_of_two_balls(affine, (50, 90, 110))
-    finer = refine(first_look(scan), second_network(), dark_is_tumour)
-    assert finer is not None
-    box, labels, confidence = finer
+    look = first_look(scan)
+    box = look.neighbourhood()
+    assert box is not None
+    labels, confidence = refine(look, box, second_network(), dark_is_tumour)
     whole = np.zeros(scan.array.shape, dtype=np.uint8)
     whole[box] = labels
     deep = np.linalg.norm(points_of(scan.geometry) - CENTRE, axis=-1) < 24  # no partial volume
@@ -80,9 +81,10 @@ def test_the_second_network_finds_the_lesion_where_it_is(affine: np.ndarray) -> 
 
 def test_far_from_the_liver_the_first_network_decides() -> None:
     scan = scan_of_two_balls(STRAIGHT, (50, 90, 110))
-    finer = refine(first_look(scan), second_network(), dark_is_tumour)
-    assert finer is not None
-    box, labels, _ = finer
+    look = first_look(scan)
+    box = look.neighbourhood()
+    assert box is not None
+    labels, _ = refine(look, box, second_network(), dark_is_tumour)
     away = np.linalg.norm(points_of(scan.geometry) - CENTRE, axis=-1)[box] - 30
     assert (labels[away > MARGIN_MM] == SPLEEN.label).all()
     assert (labels[(away > 4) & (away < 8)] == 0).all()
@@ -93,7 +95,7 @@ def test_without_a_liver_there_is_nothing_to_refine() -> None:
     grid = scan.geometry.with_spacing((4.0, 4.0, 4.0))
     nothing = torch.zeros(1 + len(ANATOMY), *grid.shape)
     look = FirstLook(scan=scan, limits=(-200.0, 300.0), logits=nothing, grid=grid)
-    assert refine(look, second_network(), dark_is_tumour) is None
+    assert look.neighbourhood() is None
 
 
 def test_the_view_is_relative_to_the_parenchyma() -> None:
