@@ -21,7 +21,7 @@ _SEED_MM = 2.0
 _SEEDS = (16, 64)
 _GROWTH = 0.25
 _RINGS = 24
-_CHUNK = 4096
+_CHUNK = 6144
 _ROUNDS = 12
 _SETTLED_MM, _SLOW = 0.02, 20.0
 """After a shorter step of Newton's the way that is left is far shorter, less than its square, and

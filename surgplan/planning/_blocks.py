@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from surgplan.planning._boundary import Points
-from surgplan.planning._clusters import Clusters
+from surgplan.planning._clusters import SLACK_MM, Clusters
 from surgplan.volume import (
     BILIARY,
     HEPATIC_VEINS,
@@ -29,7 +29,6 @@ PARENCHYMA, TUMOUR, FIRST_STRUCTURE, OUTSIDE, TISSUES = 1, 2, 3, 8, 16
 """Tissue numbers: structures follow `FIRST_STRUCTURE`; `OUTSIDE` is added outside the liver."""
 
 _BLOCK_MM = 6.0
-_CLUSTER_MM = 16.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,13 +60,31 @@ class Blocks:
     radius_mm: float
 
     @cached_property
+    def total(self) -> npt.NDArray[np.int64]:
+        """``(TISSUES,)`` voxels of each tissue in all blocks."""
+        total: npt.NDArray[np.int64] = self.counts.sum(axis=0)
+        return total
+
+    @cached_property
     def clusters(self) -> Clusters:
-        """The middles in clusters."""
-        return Clusters.of(self.centre_mm, _CLUSTER_MM)
+        """The middles in clusters of two by two by two blocks."""
+        _, cluster = np.unique(self.first // (2 * self.edge), axis=0, return_inverse=True)
+        return Clusters.gathered(self.centre_mm, cluster)
+
+    @cached_property
+    def edge(self) -> npt.NDArray[np.int64]:
+        """``(3,)`` voxels of a block along each axis."""
+        edge: npt.NDArray[np.int64] = self.offsets.max(axis=0) + 1
+        return edge
+
+    @property
+    def reach_mm(self) -> float:
+        """No cut passes a block whose middle is farther from it."""
+        return self.radius_mm + SLACK_MM
 
     def places(self, index: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Where voxels ``(n, 3)`` of the liver, by index, stand in a ravelled `tissue`."""
-        edge = self.offsets.max(axis=0) + 1
+        edge = self.edge
         number = np.zeros(np.asarray(self.geometry.shape) // edge, dtype=np.int64)
         number[tuple((self.first // edge).T)] = np.arange(len(self.first))
         column = np.ravel_multi_index(tuple((index % edge).T), tuple(edge.tolist()))

@@ -43,7 +43,12 @@ class Clusters:
         """Gather points ``(n, 3)`` by cubes of an edge length."""
         cell = np.floor((points_mm - points_mm.min(axis=0, initial=np.inf)) / edge_mm)
         key = cell.astype(np.int64) @ np.array([1 << 42, 1 << 21, 1])
-        _, cluster, count = np.unique(key, return_inverse=True, return_counts=True)
+        return cls.gathered(points_mm, np.unique(key, return_inverse=True)[1])
+
+    @classmethod
+    def gathered(cls, points_mm: Points, cluster: Places) -> Clusters:
+        """Points ``(n, 3)`` of which the cluster is known ``(n,)``."""
+        count = np.bincount(cluster)
         sums = [np.bincount(cluster, points_mm[:, axis]) for axis in range(3)]
         centre = np.stack(sums, axis=1) / np.maximum(count, 1)[:, None]
         radius = np.zeros(len(count))
@@ -54,11 +59,26 @@ class Clusters:
 class Look:
     """A resection's distances at clustered points, worked out where they are asked for.
 
-    `middle_mm` are those at the clusters' middles, where they are known already.
+    Parameters
+    ----------
+    clusters
+        Of the points.
+    resection
+        What is asked.
+    middle_mm
+        ``(k,)`` signed distances of the clusters' middles, where they are known already; of those
+        that are not `exact`, no more than the distance.
+    exact
+        ``(k,)`` which of these are exact.
     """
 
     def __init__(
-        self, clusters: Clusters, resection: Resection, *, middle_mm: Values | None = None
+        self,
+        clusters: Clusters,
+        resection: Resection,
+        *,
+        middle_mm: Values | None = None,
+        exact: Mask | None = None,
     ) -> None:
         self.points_mm = clusters.points_mm
         self.resection = resection
@@ -66,6 +86,7 @@ class Look:
         if middle_mm is None:
             middle_mm = resection.distance_mm(clusters.centre_mm)
         self._middle = middle_mm
+        self._exact = np.ones(len(middle_mm), dtype=bool) if exact is None else exact
         self._spread = clusters.radius_mm + SLACK_MM
         self._signed = np.where(self._middle < 0, -np.inf, np.inf)[clusters.cluster]
         self._known = np.zeros(len(self._middle), dtype=bool)
@@ -74,6 +95,11 @@ class Look:
     def known(self) -> Values:
         """Signed distances ``(n,)``, exact where asked for; elsewhere -inf or inf."""
         return self._signed
+
+    @property
+    def cluster(self) -> Places:
+        """``(n,)`` which cluster each point is in."""
+        return self._clusters.cluster
 
     @property
     def least_mm(self) -> float:
@@ -97,6 +123,9 @@ class Look:
 
     def highest(self) -> tuple[float, int]:
         """The largest signed distance, and which point has it."""
+        unknown = np.flatnonzero(~self._exact & (self._middle >= 0))
+        self._middle[unknown] = self.resection.distance_mm(self._clusters.centre_mm[unknown])
+        self._exact[unknown] = True
         may = self._middle + self._spread >= (self._middle - self._spread).max()
         ask((self, may))
         some = np.flatnonzero(may[self._clusters.cluster])
@@ -110,14 +139,32 @@ class Look:
         return np.flatnonzero(new[self._clusters.cluster])
 
 
-def looks_at(resection: Resection, many: Sequence[Clusters]) -> tuple[Look, ...]:
-    """A look at each of several sets of points, their middles asked for together."""
-    if not many:
-        return ()
-    middle = resection.distance_mm(np.concatenate([c.centre_mm for c in many]))
-    each = np.split(middle, np.cumsum([len(c.centre_mm) for c in many])[:-1])
-    pairs = zip(many, each, strict=True)
-    return tuple(Look(clusters, resection, middle_mm=own) for clusters, own in pairs)
+def looks_at(
+    resection: Resection, many: Sequence[Clusters], regions: Clusters, reach_mm: Sequence[float]
+) -> tuple[Look, ...]:
+    """A look at each of several sets of points, their middles asked for together.
+
+    `regions` are clusters of all the middles: those of a region that is farther away than a set's
+    reach are not asked for. Of a reach without end, so are those that have a nearer one beside
+    them.
+    """
+    at = resection.distance_mm(regions.centre_mm)[regions.cluster]
+    apart = np.linalg.norm(regions.points_mm - regions.centre_mm[regions.cluster], axis=1)
+    least, most = np.abs(at) - apart - SLACK_MM, np.abs(at) + apart + SLACK_MM
+    stops = np.cumsum([len(c.centre_mm) for c in many])[:-1]
+    exact = []
+    for clusters, reach, low, high in zip(
+        many, reach_mm, np.split(least, stops), np.split(most, stops), strict=True
+    ):
+        nearest = float((high + clusters.radius_mm).min(initial=np.inf)) + 2 * SLACK_MM
+        exact.append(low <= clusters.radius_mm + SLACK_MM + min(reach, nearest))
+    asked = np.concatenate(exact)
+    middle = np.copysign(np.maximum(least, 0.0), at)
+    middle[asked] = resection.distance_mm(regions.points_mm[asked])
+    return tuple(
+        Look(clusters, resection, middle_mm=own, exact=known)
+        for clusters, own, known in zip(many, np.split(middle, stops), exact, strict=True)
+    )
 
 
 def ask(*wanted: tuple[Look, Mask]) -> None:

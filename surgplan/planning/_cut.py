@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from surgplan.planning._blocks import TISSUES, Blocks
-from surgplan.planning._clusters import SLACK_MM, Look
+from surgplan.planning._clusters import SLACK_MM, Look, Mask
 from surgplan.planning._owned import Owned
 from surgplan.planning._owned_piece import owned_piece
 from surgplan.planning._pieces import (
@@ -37,15 +37,17 @@ class Stays:
     ----------
     blocks
         ``(n,)`` places of the blocks that stay whole.
-    row, column
-        ``(m,)`` voxels of other blocks that stay in part or whole: block and place in it.
+    place
+        ``(m,)`` voxels of other blocks that stay in part or whole, in the ravelled tissue.
+    tissue
+        ``(m,)`` their tissue numbers.
     share
         ``(m,)`` how much of each, 0..1.
     """
 
     blocks: npt.NDArray[np.int64]
-    row: npt.NDArray[np.int64]
-    column: npt.NDArray[np.int64]
+    place: npt.NDArray[np.int64]
+    tissue: npt.NDArray[np.uint8]
     share: Values
 
 
@@ -70,29 +72,36 @@ def cut_liver(blocks: Blocks, resection: Resection, *, look: Look | None = None)
     owned = Owned.of(resection, blocks)
     if owned is not None:
         return _with_territories(blocks, owned)
-    away, resected, near = _whole_blocks(blocks, look or Look(blocks.clusters, resection))
-    return _cut_of(blocks, away, resected, _pieces(blocks, near, resection))
+    whole, resected = _whole_blocks(look or Look(blocks.clusters, resection), blocks.radius_mm)
+    pieces = _pieces(blocks, (whole, resected), np.flatnonzero(~whole), resection)
+    return _cut_of(blocks, whole, resected, pieces)
 
 
-def _whole_blocks(
-    blocks: Blocks, look: Look
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
-    """Which blocks no cut can pass, which are resected, and the places of the others."""
-    reach = blocks.radius_mm + SLACK_MM
-    distance = look.within(reach)
-    away = np.abs(distance) > reach
-    return away, distance < 0, np.flatnonzero(~away)
+def _whole_blocks(look: Look, radius_mm: float) -> tuple[Mask, Mask]:
+    """Which blocks no cut can pass, by their clusters, and which of these are resected."""
+    near: Mask = look.reached(radius_mm)[look.cluster]
+    return ~near, look.known < 0
 
 
 def _pieces(
-    blocks: Blocks, rows: npt.NDArray[np.int64], resection: Resection
+    blocks: Blocks,
+    known: tuple[Mask, Mask],
+    rows: npt.NDArray[np.int64],
+    resection: Resection,
 ) -> tuple[Piece, Piece]:
-    """Blocks that a cut may pass: those in which it is smooth, and those with a crease."""
-    smooth = SmoothBlocks.of(blocks, rows, resection)
+    """Blocks that a cut passes: those in which it is smooth, and those with a crease.
+
+    Rows that it does not pass are added to what is `known`: which blocks stay whole, and which are
+    resected.
+    """
+    smooth, middle = SmoothBlocks.of(blocks, rows, resection)
+    whole, resected = known
+    away = np.abs(middle) > blocks.reach_mm
+    whole[rows[away]], resected[rows[away]] = True, middle[away] < 0
     trusted = smooth.trusted
     return (
-        _smooth_piece(blocks, rows[trusted], smooth.where(trusted)),
-        _exact_piece(blocks, rows[~trusted], smooth.where(~trusted), resection),
+        _smooth_piece(blocks, smooth.where(trusted)),
+        _exact_piece(blocks, smooth.where(~trusted), resection),
     )
 
 
@@ -107,14 +116,14 @@ def _with_territories(blocks: Blocks, owned: Owned) -> Cut:
         return _cut_of(
             blocks, whole, resected, (owned_piece(blocks, np.flatnonzero(~whole), owned),)
         )
-    away, taken, _ = _whole_blocks(blocks, Look(blocks.clusters, owned.rest))
-    done = (whole & (resected | away)) | (away & taken)
-    alone = np.flatnonzero(~done & whole)
+    away, taken = _whole_blocks(Look(blocks.clusters, owned.rest), blocks.radius_mm)
+    done, gone = (whole & (resected | away)) | (away & taken), (whole & resected) | (away & taken)
+    alone, both = np.flatnonzero(~done & whole), np.flatnonzero(~done & ~whole)
     pieces = (
-        *_pieces(blocks, alone, owned.rest),
-        owned_piece(blocks, np.flatnonzero(~done & ~whole), owned),
+        *_pieces(blocks, (done, gone), alone, owned.rest),
+        owned_piece(blocks, both, owned),
     )
-    return _cut_of(blocks, done, (whole & resected) | (away & taken), pieces)
+    return _cut_of(blocks, done, gone, pieces)
 
 
 def _cut_of(
@@ -124,38 +133,36 @@ def _cut_of(
     pieces: tuple[Piece, ...],
 ) -> Cut:
     """Whole blocks, of which some are resected, and the pieces of the others."""
-    row, column, tissue, taken = (
+    place, tissue, share = (
         np.concatenate([getattr(piece, name) for piece in pieces])
-        for name in ("row", "column", "tissue", "taken")
+        for name in ("place", "tissue", "share")
     )
-    away = blocks.counts[whole & resected].sum(axis=0).astype(np.float64)
-    total = blocks.counts.sum(axis=0).astype(np.float64)
-    away += np.bincount(tissue, weights=taken, minlength=TISSUES)
+    kept = np.flatnonzero(whole & ~resected)
+    stays = blocks.counts[kept].sum(axis=0).astype(np.float64)
+    stays += np.bincount(tissue, weights=share, minlength=TISSUES)
     volume = blocks.geometry.voxel_volume_mm3
-    left = np.flatnonzero(taken < 1)
     patches = pieces[0].patches
     for piece in pieces[1:]:
         patches = patches.joined(piece.patches)
     return Cut(
-        resected_mm3=away * volume,
-        remnant_mm3=(total - away) * volume,
+        resected_mm3=(blocks.total - stays) * volume,
+        remnant_mm3=stays * volume,
         patches=patches,
-        stays=Stays(
-            blocks=np.flatnonzero(whole & ~resected),
-            row=row[left],
-            column=column[left],
-            share=1 - taken[left],
-        ),
+        stays=Stays(blocks=kept, place=place, tissue=tissue, share=share),
     )
 
 
-def _smooth_piece(blocks: Blocks, rows: npt.NDArray[np.int64], smooth: SmoothBlocks) -> Piece:
+def _smooth_piece(blocks: Blocks, smooth: SmoothBlocks) -> Piece:
     """Voxels of blocks in which the distance is interpolated."""
+    rows = smooth.rows
     kind = blocks.tissue[rows]
     at_voxel = smooth.at(blocks.offsets.astype(np.float64))
-    met = (np.abs(at_voxel) <= reach_mm(blocks)) & (kind > 0)
-    whole = np.flatnonzero((kind > 0) & ~met)
-    block, column = np.nonzero(met)
+    at_voxel[kind == 0] = -np.inf
+    reach, width = reach_mm(blocks), kind.shape[1]
+    left = np.flatnonzero(at_voxel >= -reach)
+    met = at_voxel.ravel()[left] <= reach
+    whole = left[~met]
+    block, column = np.divmod(left[met], width)
     offsets, _ = parts_of(blocks)
     if len(offsets) == 1:  # a voxel is its own only part
         distance = at_voxel[block, column]
@@ -177,22 +184,24 @@ def _smooth_piece(blocks: Blocks, rows: npt.NDArray[np.int64], smooth: SmoothBlo
     share, patches = shares_of(
         blocks, index.reshape(-1, 3), distance.ravel(), slope.reshape(-1, 3), kind[block, column]
     )
-    width = kind.shape[1]
+    some = np.flatnonzero(share < 1)
     return Piece(
-        row=rows[np.concatenate([whole // width, block])],
-        column=np.concatenate([whole % width, column]),
-        tissue=np.concatenate([kind.ravel()[whole], kind[block, column]]),
-        taken=np.concatenate([(at_voxel.ravel()[whole] < 0).astype(np.float64), share]),
+        place=np.concatenate(
+            [
+                whole + ((rows - np.arange(len(rows))) * width)[whole // width],
+                rows[block[some]] * width + column[some],
+            ]
+        ),
+        tissue=np.concatenate([kind.ravel()[whole], kind[block[some], column[some]]]),
+        share=np.concatenate([np.ones(len(whole)), 1 - share[some]]),
         patches=patches,
     )
 
 
-def _exact_piece(
-    blocks: Blocks, rows: npt.NDArray[np.int64], nodes: SmoothBlocks, resection: Resection
-) -> Piece:
+def _exact_piece(blocks: Blocks, nodes: SmoothBlocks, resection: Resection) -> Piece:
     """Voxels of blocks with a crease: the resection is asked about each near enough to the cut."""
-    block, column = np.nonzero(blocks.tissue[rows])
-    row = rows[block]
+    block, column = np.nonzero(blocks.tissue[nodes.rows])
+    row = nodes.rows[block]
     tissue = blocks.tissue[row, column]
     index = (blocks.first[row] + blocks.offsets[column]).astype(np.float64)
     node, away = nodes.nearest(blocks)
@@ -212,10 +221,5 @@ def _exact_piece(
     off = resection.distance_mm(patches.points_mm)
     foot = replace(patches, points_mm=patches.points_mm - patches.normals * off[:, None])
     off = resection.distance_mm(foot.points_mm)
-    return Piece(
-        row=row,
-        column=column,
-        tissue=tissue,
-        taken=taken,
-        patches=foot.where(np.abs(off) <= OFF_CUT_MM),
-    )
+    place = row * blocks.tissue.shape[1] + column
+    return Piece.of(place, tissue, taken, foot.where(np.abs(off) <= OFF_CUT_MM))

@@ -12,9 +12,7 @@ from surgplan.planning._cut import Cut, cut_liver
 from surgplan.planning._looks import Looks
 from surgplan.planning._prepare import PreparedLiver
 from surgplan.planning._resection import Resection
-
-_CLASSES = 4
-"""0 healthy, 1 without supply, 2 without drainage, 3 without both."""
+from surgplan.planning._shared_voxels import CLASSES, class_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,19 +111,20 @@ def function_of(prepared: PreparedLiver, cut: Cut, looks: Looks) -> FunctionalRe
 
 def _by_class(prepared: PreparedLiver, cut: Cut, looks: Looks) -> npt.NDArray[np.float64]:
     """Millilitres of the remnant by class and by whether they are tumour, ``(4, 2)``."""
-    blocks, stays, shared = prepared.blocks, cut.stays, prepared.perfusions.shared
-    kept = np.zeros(len(blocks.counts))
-    kept[stays.blocks] = 1.0
-    voxel = stays.row * blocks.tissue.shape[1] + stays.column
-    kind = blocks.tissue.ravel()[voxel]
-    part = np.flatnonzero((kind > 0) & (kind < OUTSIDE))
-    voxel = voxel[part]
-    whole_key, part_key = shared.tumour.copy(), (kind[part] == TUMOUR).astype(np.uint8)
-    for perfusion, resected in zip(prepared.perfusions.each(), looks.resected(), strict=True):
-        supply = perfusion.tree.system == "portal"
-        lost = perfusion.lost_from(resected) * np.uint8(2 if supply else 4)
-        whole_key += lost[shared.portal if supply else shared.hepatic]
-        part_key += lost[perfusion.node_of.ravel()[voxel]]
-    counts = np.bincount(whole_key, shared.count * kept[shared.block], minlength=2 * _CLASSES)
-    counts += np.bincount(part_key, stays.share[part], minlength=2 * _CLASSES)
-    return counts.reshape(_CLASSES, 2) * blocks.geometry.voxel_volume_mm3 / 1000
+    blocks, stays, perfusions = prepared.blocks, cut.stays, prepared.perfusions
+    kept = np.zeros(len(blocks.counts), dtype=bool)
+    kept[stays.blocks] = True
+    part = np.flatnonzero(stays.tissue < OUTSIDE)
+    place, lost, by = stays.place[part], [], []
+    resected = iter(looks.resected())
+    for perfusion in (perfusions.portal, perfusions.hepatic):
+        if perfusion is None:
+            lost.append(np.zeros(1, dtype=bool))
+            by.append(np.full(len(place), -1, dtype=np.int32))
+        else:
+            lost.append(np.append(perfusion.lost_from(next(resected)), [False]))
+            by.append(perfusion.node_of.ravel()[place])
+    key = class_of((stays.tissue[part] == TUMOUR).view(np.uint8), by, lost)
+    counts = perfusions.shared.by_class(kept, lost)
+    counts += np.bincount(key, stays.share[part], minlength=2 * CLASSES)
+    return counts.reshape(CLASSES, 2) * blocks.geometry.voxel_volume_mm3 / 1000

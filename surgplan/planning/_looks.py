@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from surgplan.planning._clusters import SLACK_MM, Look, Mask, ask, looks_at
-from surgplan.planning._owned import holds_territory
+import numpy as np
+
+from surgplan.planning._clusters import Look, Mask, ask, looks_at
 from surgplan.planning._prepare import PreparedLiver
 from surgplan.planning._resection import Resection
 
@@ -20,8 +21,7 @@ class Looks:
     Attributes
     ----------
     blocks
-        At the middles of the blocks, exact wherever a block may meet the cut; not asked of a
-        resection with territories.
+        At the middles of the blocks.
     tumours, structures, vessels
         One each, in the order of the prepared liver; vessels in that of ``Perfusions.each``.
     """
@@ -35,22 +35,14 @@ class Looks:
     def of(cls, prepared: PreparedLiver, resection: Resection) -> Looks:
         """Ask a resection about everything in a liver."""
         blocks, tumours = prepared.blocks, prepared.tumours
-        vessels = prepared.perfusions.each()
-        looks = looks_at(
-            resection,
-            [
-                blocks.clusters,
-                *(t.clusters for t in tumours),
-                *(p.nodes.clusters for p in vessels),
-                *(s.clusters for s in prepared.structures),
-            ],
-        )
-        first, last = 1 + len(tumours), 1 + len(tumours) + len(vessels)
-        near = (look.reached(0.0) for look in looks[1:last])
-        wanted = list(zip(looks[1:last], near, strict=True))
-        if not holds_territory(resection):  # else blocks are judged by the vessels next to them
-            wanted.append((looks[0], looks[0].reached(blocks.radius_mm + SLACK_MM)))
-        ask(*wanted)
+        parts, regions = prepared.regions
+        first, last = 1 + len(tumours), len(parts) - len(prepared.structures)
+        reach = np.full(len(parts), np.inf)
+        reach[0], reach[first:last] = blocks.radius_mm, 0.0
+        looks = looks_at(resection, parts, regions, reach.tolist())
+        sided = [(look, look.reached(0.0)) for look in looks[1:last]]
+        nearest = [(look, look.nearest_cluster()) for look in (*looks[1:first], *looks[last:])]
+        ask(*sided, *nearest)
         return cls(
             blocks=looks[0],
             tumours=looks[1:first],

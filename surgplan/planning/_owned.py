@@ -84,11 +84,6 @@ class Owned:
         return distance, normals
 
 
-def holds_territory(resection: Resection) -> bool:
-    """Whether a resection takes a territory, alone or among others."""
-    return any(isinstance(part, TerritoryResection) for part in _alone(resection))
-
-
 def _alone(resection: Resection) -> Iterator[Resection]:
     """The parts of unions within unions."""
     if isinstance(resection, UnionResection | TwoStageResection):

@@ -46,9 +46,8 @@ def owned_piece(blocks: Blocks, rows: npt.NDArray[np.int64], owned: Owned) -> Pi
     )
     distance, slope = _nearer(blocks, owned, blocks.geometry.to_lps(places), parts)
     taken[met], patches = shares_of(blocks, places, distance, slope, tissue[met])
-    return Piece(
-        row=row, column=column, tissue=tissue, taken=taken, patches=_settled(owned, patches)
-    )
+    place = row * blocks.tissue.shape[1] + column
+    return Piece.of(place, tissue, taken, _settled(owned, patches))
 
 
 def _nearer(

@@ -12,13 +12,14 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from surgplan.errors import NothingToDoError
-from surgplan.planning._blocks import OUTSIDE, TUMOUR, Blocks
+from surgplan.planning._blocks import OUTSIDE
 from surgplan.planning._boundary import Points
 from surgplan.planning._clusters import sides
 from surgplan.planning._corridor import in_liver
 from surgplan.planning._extract import vessel_tree
 from surgplan.planning._nearest import nearest_nodes
 from surgplan.planning._resection import Resection
+from surgplan.planning._shared_voxels import SharedVoxels
 from surgplan.planning._tree_nodes import Mask, TreeNodes
 from surgplan.planning._vessel_tree import VesselSystem, VesselTree
 from surgplan.volume import HEPATIC_VEINS, PORTAL_VEIN, Segment
@@ -92,51 +93,6 @@ class Perfusion:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class SharedVoxels:
-    """Voxels of the liver that are alike for every cut that leaves their block whole.
-
-    Attributes
-    ----------
-    block
-        ``(n,)`` place of the block.
-    portal, hepatic
-        ``(n,)`` node that serves them, -1 without that system.
-    tumour
-        ``(n,)`` 1 for tumour.
-    count
-        ``(n,)`` how many.
-    """
-
-    block: npt.NDArray[np.int64]
-    portal: npt.NDArray[np.int32]
-    hepatic: npt.NDArray[np.int32]
-    tumour: npt.NDArray[np.uint8]
-    count: npt.NDArray[np.float64]
-
-    @classmethod
-    def of(
-        cls, blocks: Blocks, portal: Perfusion | None, hepatic: Perfusion | None
-    ) -> SharedVoxels:
-        """Gather the voxels of each block by the pieces that serve them."""
-        row, column = np.nonzero((blocks.tissue > 0) & (blocks.tissue < OUTSIDE))
-        none = np.full(len(row), -1, dtype=np.int32)
-        nodes = [none if p is None else p.node_of[row, column] for p in (portal, hepatic)]
-        sizes = [int(n.max(initial=0)) + 2 for n in nodes]
-        tumour = (blocks.tissue[row, column] == TUMOUR).astype(np.int64)
-        key = ((row * sizes[0] + nodes[0] + 1) * sizes[1] + nodes[1] + 1) * 2 + tumour
-        unique, count = np.unique(key, return_counts=True)
-        rest, second = np.divmod(unique // 2, sizes[1])
-        block, first = np.divmod(rest, sizes[0])
-        return cls(
-            block=block,
-            portal=(first - 1).astype(np.int32),
-            hepatic=(second - 1).astype(np.int32),
-            tumour=(unique % 2).astype(np.uint8),
-            count=count.astype(np.float64),
-        )
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
 class Perfusions:
     """Both vessel systems of a liver; `missing` says in words why one is None.
 
@@ -161,7 +117,10 @@ def perfusions_of(prepared: PreparedLiver) -> Perfusions:
     return Perfusions(
         portal=portal,
         hepatic=hepatic,
-        shared=SharedVoxels.of(prepared.blocks, portal, hepatic),
+        shared=SharedVoxels.of(
+            prepared.blocks,
+            [None if p is None else (p.nodes, p.node_of) for p in (portal, hepatic)],
+        ),
         missing=tuple(
             f"not assessed: {_why_missing(prepared, system)}"
             for system in _SEGMENTS

@@ -70,16 +70,28 @@ class Patches:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Piece:
-    """What became of the voxels of some blocks.
+    """What of the voxels of some blocks stays, and the patches of the cut in them.
 
-    `row` (block), `column` (place in it) and `tissue` of each, the resected share, and the patches.
+    Of each voxel that stays in part or whole: `place` in the ravelled tissue of all blocks,
+    `tissue`, and the `share` that stays, 0..1.
     """
 
-    row: npt.NDArray[np.int64]
-    column: npt.NDArray[np.int64]
+    place: npt.NDArray[np.int64]
     tissue: npt.NDArray[np.uint8]
-    taken: Values
+    share: Values
     patches: Patches
+
+    @classmethod
+    def of(
+        cls,
+        place: npt.NDArray[np.int64],
+        tissue: npt.NDArray[np.uint8],
+        taken: Values,
+        cut: Patches,
+    ) -> Piece:
+        """From the resected share of each voxel ``(n,)``."""
+        left = np.flatnonzero(taken < 1)
+        return cls(place=place[left], tissue=tissue[left], share=1 - taken[left], patches=cut)
 
 
 def reach_mm(blocks: Blocks) -> float:

@@ -23,6 +23,7 @@ from surgplan.volume import (
 )
 
 _AROUND_MM = 40.0
+_REGION_MM = 24.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,6 +59,17 @@ class PreparedLiver:
     def perfusions(self) -> Perfusions:
         """The vessel systems and what each of their pieces serves; worked out when first asked."""
         return perfusions_of(self)
+
+    @cached_property
+    def regions(self) -> tuple[tuple[Clusters, ...], Clusters]:
+        """Clusters of blocks, tumours, vessels and structures, and clusters of their middles."""
+        parts = (
+            self.blocks.clusters,
+            *(t.clusters for t in self.tumours),
+            *(p.nodes.clusters for p in self.perfusions.each()),
+            *(s.clusters for s in self.structures),
+        )
+        return parts, Clusters.of(np.concatenate([c.centre_mm for c in parts]), _REGION_MM)
 
 
 def prepare(label_map: LabelMap, *, trees: tuple[VesselTree, ...] | None = None) -> PreparedLiver:

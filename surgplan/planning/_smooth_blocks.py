@@ -30,6 +30,8 @@ class SmoothBlocks:
 
     Attributes
     ----------
+    rows
+        ``(blocks,)`` their places.
     edge
         ``(3,)`` voxels of a block along each axis.
     values
@@ -38,6 +40,7 @@ class SmoothBlocks:
         ``(blocks,)`` how far the interpolation is off at test points between the nodes.
     """
 
+    rows: npt.NDArray[np.int64]
     edge: npt.NDArray[np.int64]
     values: Values
     off_mm: Values
@@ -45,49 +48,37 @@ class SmoothBlocks:
     @classmethod
     def of(
         cls, blocks: Blocks, chosen: npt.NDArray[np.int64], resection: Resection
-    ) -> SmoothBlocks:
-        """Look a resection up around some blocks, eight at a time where that is exact enough."""
-        edge = blocks.offsets.max(axis=0) + 1
-        place = blocks.first[chosen] // edge
+    ) -> tuple[SmoothBlocks, Values]:
+        """Look a resection up around some blocks, eight at a time where that is exact enough.
+
+        Also gives the distance ``(chosen,)`` of the middle of each, within 0.01 mm; only those are
+        among the result that it may pass by this.
+        """
+        place = blocks.first[chosen] // blocks.edge
         size = tuple(int(n) for n in place.max(axis=0, initial=0) // 2 + 1)
         key, owner = np.unique(
             np.ravel_multi_index(tuple((place // 2).T), size), return_inverse=True
         )
-        first = np.stack(np.unravel_index(key, size), axis=1) * (2 * edge)
-        wide = cls._asked(blocks, first, 2 * edge, resection)
-        values = np.empty((len(chosen), len(_NODES)))
-        trusted = wide.off_mm[owner] <= _WIDE_MM
+        first = np.stack(np.unravel_index(key, size), axis=1) * (2 * blocks.edge)
+        values, off = _asked(blocks, first, 2 * blocks.edge, resection)
+        wide = off[owner] <= _WIDE_MM
+        middle = np.empty(len(chosen))
+        middle[~wide] = resection.distance_mm(blocks.centre_mm[chosen[~wide]])
         octant = (place % 2) @ np.array([4, 2, 1])
+        at_middle = values @ weights(np.asarray(_OCTANTS - 0.5)).T
+        middle[wide] = at_middle[owner[wide], octant[wide]]
+        near = np.abs(middle) <= blocks.reach_mm
+        found = np.empty((len(chosen), len(_NODES)))
         for number, corner in enumerate(_OCTANTS):
-            mine = np.flatnonzero(trusted & (octant == number))
-            values[mine] = wide.values[owner[mine]] @ weights(corner - 1 + _NODES / 2).T
-        off = wide.off_mm[owner]
-        rest = np.flatnonzero(~trusted)
-        alone = cls._asked(blocks, blocks.first[chosen[rest]], edge, resection)
-        values[rest], off[rest] = alone.values, alone.off_mm
-        return cls(edge=edge, values=values, off_mm=off)
-
-    @classmethod
-    def _asked(
-        cls,
-        blocks: Blocks,
-        first: npt.NDArray[np.int64],
-        edge: npt.NDArray[np.int64],
-        resection: Resection,
-    ) -> SmoothBlocks:
-        """Ask about blocks of a size that begin at some voxels; neighbours share their corners."""
-        twice = ((2 * first - 1)[:, None] + _NODES * edge).reshape(-1, 3)  # whole numbers
-        low = twice.min(axis=0) if len(twice) else np.zeros(3, dtype=np.int64)
-        size = tuple(int(n) for n in (twice - low).max(axis=0, initial=0) + 1)
-        key = np.ravel_multi_index(tuple((twice - low).T), size)
-        unique, inverse = np.unique(key, return_inverse=True)
-        index = (np.stack(np.unravel_index(unique, size), axis=1) + low) / 2
-        tests = ((first + (edge - 1) / 2)[:, None] + _TESTS * edge / 2).reshape(-1, 3)
-        asked = resection.distance_mm(blocks.geometry.to_lps(np.concatenate([index, tests])))
-        values = asked[: len(index)][inverse].reshape(-1, len(_NODES))
-        exact = asked[len(index) :].reshape(-1, len(_TESTS))
-        off = np.abs(values @ weights(_TESTS).T - exact).max(axis=1, initial=0.0)
-        return cls(edge=edge, values=values, off_mm=off)
+            mine = np.flatnonzero(near & wide & (octant == number))
+            found[mine] = values[owner[mine]] @ weights(corner - 1 + _NODES / 2).T
+        off = off[owner]
+        alone = np.flatnonzero(near & ~wide)
+        found[alone], off[alone] = _asked(
+            blocks, blocks.first[chosen[alone]], blocks.edge, resection
+        )
+        smooth = cls(rows=chosen, edge=blocks.edge, values=found, off_mm=off)
+        return smooth.where(near), middle
 
     @property
     def trusted(self) -> npt.NDArray[np.bool_]:
@@ -115,11 +106,39 @@ class SmoothBlocks:
 
     def where(self, chosen: npt.NDArray[np.bool_]) -> SmoothBlocks:
         """Some of the blocks."""
-        return SmoothBlocks(edge=self.edge, values=self.values[chosen], off_mm=self.off_mm[chosen])
+        return SmoothBlocks(
+            rows=self.rows[chosen],
+            edge=self.edge,
+            values=self.values[chosen],
+            off_mm=self.off_mm[chosen],
+        )
 
     def _place(self, offsets: Points) -> Points:
         place: Points = (2 * np.asarray(offsets) + 1) / self.edge - 1
         return place
+
+
+def _asked(
+    blocks: Blocks,
+    first: npt.NDArray[np.int64],
+    edge: npt.NDArray[np.int64],
+    resection: Resection,
+) -> tuple[Values, Values]:
+    """Distances at the nodes of blocks that begin at some voxels, and how far these mislead.
+
+    Neighbours share their corners.
+    """
+    twice = ((2 * first - 1)[:, None] + _NODES * edge).reshape(-1, 3)  # whole numbers
+    low = twice.min(axis=0) if len(twice) else np.zeros(3, dtype=np.int64)
+    size = tuple(int(n) for n in (twice - low).max(axis=0, initial=0) + 1)
+    key = np.ravel_multi_index(tuple((twice - low).T), size)
+    unique, inverse = np.unique(key, return_inverse=True)
+    index = (np.stack(np.unravel_index(unique, size), axis=1) + low) / 2
+    tests = ((first + (edge - 1) / 2)[:, None] + _TESTS * edge / 2).reshape(-1, 3)
+    asked = resection.distance_mm(blocks.geometry.to_lps(np.concatenate([index, tests])))
+    values = asked[: len(index)][inverse].reshape(-1, len(_NODES))
+    exact = asked[len(index) :].reshape(-1, len(_TESTS))
+    return values, np.abs(values @ weights(_TESTS).T - exact).max(axis=1, initial=0.0)
 
 
 def weights(place: Points, slope_of: int | None = None) -> Values:

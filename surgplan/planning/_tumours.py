@@ -13,6 +13,7 @@ from scipy.spatial.distance import pdist
 
 from surgplan.planning._boundary import Boundary, Points, boundary_of
 from surgplan.planning._clusters import Clusters
+from surgplan.planning._far_tree import far_tree
 from surgplan.volume import LIVER_TUMOUR, LabelMap, box_of
 
 CLUSTER_MM = 4.0
@@ -57,7 +58,7 @@ class TumourShape:
     @cached_property
     def tree(self) -> cKDTree:
         """Search tree over the boundary's points."""
-        return cKDTree(self.boundary.points_mm)
+        return far_tree(self.boundary.points_mm)
 
 
 def tumours_of(label_map: LabelMap) -> tuple[Tumour, ...]:

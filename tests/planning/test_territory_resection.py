@@ -176,7 +176,7 @@ def test_unions_take_what_any_part_takes_as_counted_by_brute_force(prepared, oth
         assert cut.resected_mm3.sum() / 1000 == pytest.approx(share.sum() * voxel_ml, rel=1e-3)
         stays = np.zeros(prepared.blocks.tissue.shape)
         stays[cut.stays.blocks] = 1.0
-        stays[cut.stays.row, cut.stays.column] = cut.stays.share
+        stays.ravel()[cut.stays.place] = cut.stays.share
         own = stays.ravel()[prepared.blocks.places(np.argwhere(prepared.liver))]
         off = np.abs(own - (1 - share))
         assert off.mean() < 2e-3
