@@ -197,11 +197,10 @@ def _areas(shape: TumourShape, sheet: Sheet | None, margin_mm: float) -> tuple[f
     if sheet is None or margin_mm > BANDS_MM[-1] + sheet.patches.size_mm:
         return 0.0, 0.0, 0.0
     points, area = sheet.patches.points_mm, sheet.patches.area_mm2
-    low = shape.boundary.points_mm.min(axis=0) - BANDS_MM[-1]
-    high = shape.boundary.points_mm.max(axis=0) + BANDS_MM[-1]
-    close = np.ones(len(points), dtype=bool)
-    for axis in range(3):
-        close &= (points[:, axis] >= low[axis]) & (points[:, axis] <= high[axis])
+    close = np.arange(len(points))
+    for axis, (low, high) in enumerate(zip(*shape.box_mm, strict=True)):
+        along = points[close, axis]
+        close = close[(along >= low - BANDS_MM[-1]) & (along <= high + BANDS_MM[-1])]
     points, area = points[close], area[close]
     distance, _ = shape.tree.query(points, distance_upper_bound=BANDS_MM[-1])
     inside = shape.boundary.inside(points) > 0

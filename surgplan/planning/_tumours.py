@@ -56,6 +56,12 @@ class TumourShape:
         return Clusters.of(self.boundary.points_mm, CLUSTER_MM)
 
     @cached_property
+    def box_mm(self) -> tuple[Points, Points]:
+        """Lowest and highest coordinates ``(3,)`` of the boundary, LPS."""
+        points = self.boundary.points_mm
+        return points.min(axis=0), points.max(axis=0)
+
+    @cached_property
     def tree(self) -> cKDTree:
         """Search tree over the boundary's points."""
         return far_tree(self.boundary.points_mm)
