@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -17,6 +19,7 @@ from platformdirs import user_data_path
 from napari_surgplan._follow import TRIANGLES
 from napari_surgplan._newest import quick_turns
 from napari_surgplan._state import State
+from napari_surgplan._turns import anything_waits
 from surgplan.errors import SurgplanError
 from surgplan.io import (
     Case,
@@ -30,6 +33,10 @@ from surgplan.io import (
 from surgplan.planning import plan_to_json, plan_to_mrk_json
 
 Tell = Callable[[str], None]
+Rest = Callable[[], None]
+
+SURFACES_WAIT_S = 4.0
+_LOOK_S = 0.02
 
 
 def autosave_folder() -> Path:
@@ -63,6 +70,7 @@ class Autosave:
         self._wanted: dict[_Target, State] = {}
         self._last: Future[None] | None = None
         self._closed = False
+        self._awaited = False
 
     @property
     def case(self) -> Case | None:
@@ -101,8 +109,13 @@ class Autosave:
 
     def wait(self) -> None:
         """Return when the state last given is on the disk, or was refused."""
-        if self._last is not None:
+        if self._last is None:
+            return
+        self._awaited = True
+        try:
             self._last.result()
+        finally:
+            self._awaited = False
 
     def close(self) -> None:
         """Save what is left and end the thread; nothing is saved after that."""
@@ -118,11 +131,23 @@ class Autosave:
             with quick_turns():
                 if target.case is None:
                     target.case = _new_case(target.source)
-                save(target.case, state, before=target.saved)
+                rest = partial(self._rest, target)
+                save(target.case, state, before=target.saved, rest=rest)
         except (SurgplanError, OSError) as e:
             self._tell(f"Not saved: {e}. Export the case to another folder to keep your work.")
         else:
             target.saved = state
+
+    def _rest(self, target: _Target) -> None:
+        """Let the window show what it has to show, which writing surfaces would make twice as slow.
+
+        Not for long, and not while somebody waits or has done something else meanwhile.
+        """
+        end = time.monotonic() + SURFACES_WAIT_S
+        while anything_waits() and time.monotonic() < end:
+            if self._awaited or self._closed or target in self._wanted:
+                return
+            time.sleep(_LOOK_S)
 
 
 def _new_case(source: Path | None) -> Case:
@@ -132,8 +157,10 @@ def _new_case(source: Path | None) -> Case:
     return Case.create(autosave_folder() / f"{stamp}-{stem}", inputs=inputs)
 
 
-def save(case: Case, state: State, *, before: State | None) -> None:
+def save(case: Case, state: State, *, before: State | None, rest: Rest = lambda: None) -> None:
     """Write what differs from the state before into a case, each stage in one step.
+
+    Surfaces come last: they can be built anew from the labels, and `rest` may wait before them.
 
     Raises
     ------
@@ -146,11 +173,14 @@ def save(case: Case, state: State, *, before: State | None) -> None:
         _save_scan(case, state)
     if state.label_map is None:
         return
-    if before is None or before.label_map is not state.label_map:
+    others = before is None or before.label_map is not state.label_map
+    if others:
         _save_labels(case, state)
-        _save_surfaces(case, state)
-    if before is None or before.plans is not state.plans or before.label_map is not state.label_map:
+    if others or (before is not None and before.plans is not state.plans):
         _save_plans(case, state)
+    if others:
+        rest()
+        _save_surfaces(case, state)
 
 
 def _settings(case: Case, stage: str, default: Mapping[str, Any]) -> Mapping[str, Any]:

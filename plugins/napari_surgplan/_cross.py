@@ -14,6 +14,7 @@ from napari_surgplan._eyes import SCAN, role_of
 from napari_surgplan._layers import to_world
 from napari_surgplan._solids import Solids
 from napari_surgplan._throttle import Throttle
+from napari_surgplan._turns import Turns
 
 if TYPE_CHECKING:
     from napari_surgplan._session import Session
@@ -62,6 +63,7 @@ class Cross:
         self._shown = True
         self._scrolled_in: Any = None
         self._rest = Throttle(self._draw, viewer)
+        self._turns = Turns(viewer)
         session.focus_changed.connect(self._show)
         session.scan_changed.connect(self._draw)
         solids.changed.connect(self._draw_solids)
@@ -77,9 +79,10 @@ class Cross:
         """Let a view follow the cross, and move it; with a canvas to draw it on."""
         self._views.append(view)
         if canvas is not None:
-            self.drawings[view] = Drawing(view, canvas)
-            self.drawings[view].show_solids(self.solids)
-            keep_context(view, canvas)
+            drawing = self.drawings[view] = Drawing(view, canvas)
+            drawing.show_solids(self.solids)
+            self._turns.add(drawing.end_rehearsal)
+            keep_context(canvas)
         view.dims.events.current_step.connect(lambda: self._scrolled(view))
         view.dims.events.range.connect(lambda: self._step_by_slice(view))
         for turned in (view.dims.events.order, view.dims.events.ndisplay):
@@ -213,17 +216,20 @@ class Cross:
         self.session.focus(to_world(world))
 
 
-def keep_context(view: Any, canvas: Any) -> None:
-    """Let napari clean up after a layer in the context of its own view.
+def keep_context(canvas: Any) -> None:
+    """Let napari clean up after a layer in the context of the canvas that showed it.
 
     It takes the one that painted last, and views do not share theirs: what it frees then is in use
     in another view, which reads freed memory with its next picture.
     """
+    scene = canvas._scene_canvas
+    finish = scene.context.finish
 
-    def make_current() -> None:
-        canvas._scene_canvas.set_current()
+    def finish_here() -> None:
+        scene.set_current()
+        finish()
 
-    view.layers.events.removed.connect(make_current, position="first")
+    scene.context.finish = finish_here
 
 
 def cross_of(point_mm: npt.NDArray[np.float64], geometry: Geometry) -> npt.NDArray[np.float64]:

@@ -101,10 +101,29 @@ class Drawing:
         self._solids.set_gl_state("translucent", depth_test=True, cull_face=False)
         self._liver.set_gl_state("translucent", depth_test=False, cull_face=False)
         self._handles.set_gl_state("translucent", depth_test=False)
-        self._handles.visible = self._cross.visible = False
         self._shown = Sketch()
         self._drawn: dict[bool, tuple[tuple[int, ...], list[Solid]]] = {}
         self._lines: tuple[World | None, str] = (None, "")
+        self._rehearsed: set[Any] = set()
+        self._rehearse()
+
+    def _rehearse(self) -> None:
+        """Draw everything once, clear and of no size: what is shown first has its shaders then."""
+        nothing = np.zeros((3, 3))
+        self._cross.set_data(pos=nothing[:2], color=(0, 0, 0, 0))
+        self._handles.set_data(nothing[:1], edge_width=0, face_color=(0, 0, 0, 0))
+        for node in (self._solids, self._liver, self._cut):
+            node.ask(lambda: (nothing, np.array([[0, 1, 2]]), np.zeros((3, 4))))
+        self._rehearsed.update((self._solids, self._liver, self._cut, self._cross, self._handles))
+
+    def end_rehearsal(self) -> None:
+        """Leave away what was drawn only to be ready, once the view was painted with it."""
+        for node in tuple(self._rehearsed):
+            self._reveal(node, visible=False)
+
+    def _reveal(self, node: Any, *, visible: bool) -> None:
+        self._rehearsed.discard(node)
+        node.visible = visible
 
     def show_solids(self, solids: Solids) -> None:
         """Draw surfaces, in 3D; on slices none."""
@@ -116,7 +135,7 @@ class Drawing:
             if drawn == self._drawn.get(through):
                 continue
             self._drawn[through] = drawn
-            node.visible = bool(mine)
+            self._reveal(node, visible=bool(mine))
             if mine:
                 node.ask(partial(self._mesh, mine))
         mark = solids.mark if self._solid else None
@@ -139,7 +158,7 @@ class Drawing:
         before, self._lines = self._lines, (along, colour)
         if before[1] == colour and np.array_equal(along, before[0]):  # type: ignore[arg-type]
             return
-        self._cross.visible = along is not None
+        self._reveal(self._cross, visible=along is not None)
         if along is not None:
             self._cross.set_data(pos=along, color=Color(colour, alpha=_OPACITY).rgba)
             self._cross.set_gl_state("translucent", depth_test=self._solid)
@@ -149,12 +168,12 @@ class Drawing:
         before, self._shown = self._shown, sketch
         if sketch.points is not before.points:
             mesh = self._placed(sketch.points), sketch.triangles, sketch.colours
-            self._cut.visible = len(sketch.triangles) > 0
+            self._reveal(self._cut, visible=len(sketch.triangles) > 0)
             if self._cut.visible:
                 self._cut.ask(lambda: mesh)
                 self._cut.set_gl_state("translucent", depth_test=self._solid, cull_face=False)
         if not np.array_equal(sketch.handles, before.handles):
-            self._handles.visible = len(sketch.handles) > 0
+            self._reveal(self._handles, visible=len(sketch.handles) > 0)
             if len(sketch.handles):
                 self._handles.set_data(
                     self._placed(sketch.handles),

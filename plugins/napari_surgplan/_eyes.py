@@ -39,7 +39,15 @@ def fits(layer: Any, ndisplay: int) -> bool:
 def set_outline(layer: Any, source: Any, ndisplay: int) -> None:
     """Outline structures as wide as the metadata of a layer says; napari has none in 3D."""
     if role_of(layer) == STRUCTURES:
-        layer.contour = source.metadata.get(OUTLINE, 1) if ndisplay == 2 else 0
+        width = source.metadata.get(OUTLINE, 1) if ndisplay == 2 else 0
+        if layer.contour != width:  # napari would cut the layer anew
+            layer.contour = width
+
+
+def set_shown(layer: Any, *, shown: bool) -> None:
+    """Show a layer or hide it; napari would cut one anew that is shown already."""
+    if layer.visible != shown:
+        layer.visible = shown
 
 
 class Eyes:
@@ -114,7 +122,8 @@ class Eyes:
     def _apply(self, layer: Any) -> None:
         before, self._turning = self._turning, True
         try:
-            layer.visible = self.is_open(layer) and fits(layer, self._viewer.dims.ndisplay)
+            shown = self.is_open(layer) and fits(layer, self._viewer.dims.ndisplay)
+            set_shown(layer, shown=shown)
             set_outline(layer, layer, self._viewer.dims.ndisplay)
         finally:
             self._turning = before

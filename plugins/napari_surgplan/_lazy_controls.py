@@ -9,19 +9,22 @@ from __future__ import annotations
 from typing import Any
 
 from napari._qt.layer_controls.qt_layer_controls_container import create_qt_layer_controls
-from qtpy.QtCore import QEvent, QObject, QTimer
+from qtpy.QtCore import QEvent, QObject
+
+from napari_surgplan._turns import Turns
 
 
-def make_lazy(container: Any) -> None:
-    """Let napari's `QtLayerControlsContainer` of a window build controls when they are shown."""
+def make_lazy(viewer: Any) -> None:
+    """Let the window of a napari viewer build the controls of a layer when they are shown."""
+    container = viewer.window._qt_viewer.controls
     if not isinstance(container.widgets, _Built):
-        LazyControls(container)
+        LazyControls(container, viewer)
 
 
 class LazyControls(QObject):
     """Stands between a viewer and its container of controls, from `make_lazy` on."""
 
-    def __init__(self, container: Any) -> None:
+    def __init__(self, container: Any, viewer: Any) -> None:
         super().__init__(container)
         self._container = container
         layers = container.viewer.layers
@@ -31,10 +34,7 @@ class LazyControls(QObject):
         container.widgets = _Built(container, container.widgets)
         layers.events.removed.connect(self._remove)
         layers.selection.events.changed.connect(self._wait)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(0)
-        self._timer.timeout.connect(self._show)
+        self._turns = Turns(viewer)
         container.installEventFilter(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
@@ -45,11 +45,16 @@ class LazyControls(QObject):
 
     def _wait(self) -> None:
         """In a turn of its own, and for the layer that is chosen in the end."""
-        self._timer.start()
+        self._turns.clear()
+        self._turns.add(self._show)
 
     def _show(self) -> None:
-        if self._container.isVisible():
-            self._container._populate()
+        container = self._container
+        if container.isVisible():
+            container._populate()
+            # As wide as it ever was: all views would be laid out and painted anew with it.
+            widest = max(container.minimumWidth(), container.minimumSizeHint().width())
+            container.setMinimumWidth(widest)
 
     def _remove(self, event: Any) -> None:
         if event.value in self._container.widgets:

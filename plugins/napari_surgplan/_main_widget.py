@@ -61,7 +61,7 @@ class MainWidget(QWidget):
         viewer = getattr(viewer, "__wrapped__", viewer)
         if NOTICE not in viewer.canvas.overlays:
             dress(viewer)
-        make_lazy(viewer.window._qt_viewer.controls)
+        make_lazy(viewer)
         self.viewer = viewer
         self.session = session or Session(viewer)
         self.views = FourViews(self.session, viewer)

@@ -9,7 +9,7 @@ from typing import Any
 from napari.experimental import link_layers, unlink_layers
 from napari.layers import Labels, Layer
 
-from napari_surgplan._eyes import SCAN, WARM, Eyes, fits, role_of, set_outline
+from napari_surgplan._eyes import SCAN, WARM, Eyes, fits, role_of, set_outline, set_shown
 from napari_surgplan._tools import without_tools
 from napari_surgplan._turns import Turns
 from napari_surgplan._warm import make_room
@@ -66,30 +66,40 @@ class Mirror:
         self._connections.append((emitter, slot))
 
     def _meet(self, layer: Layer) -> None:
-        if role_of(layer) == WARM:
-            return
-        self._turns.add(partial(self._add, layer))
+        if role_of(layer) != WARM:
+            self._turns.add(partial(self._begin, layer))
 
-    def _add(self, layer: Layer) -> None:
+    def _begin(self, layer: Layer) -> None:
+        """Make the copy; adding it to the pane has turns of its own, as each takes a while."""
         wanted = fits(layer, self.pane.dims.ndisplay) or role_of(layer) == SCAN
         if not wanted or layer not in self.viewer.layers or layer in self._copies:
             return
         content, settings, kind = layer.as_layer_data_tuple()
-        copy = without_tools(Layer.create(content, dict(settings), kind))
-        self._copies[layer] = copy
-        self._show(layer)
-        if role_of(layer) == SCAN:
-            make_room(self.pane, copy)
-        self.pane.layers.append(copy)
-        if role_of(layer) == SCAN:
-            self.pane.reset_view(reset_camera_angle=False)
+        settings["visible"] = self._is_shown(layer)
+        copy = self._copies[layer] = without_tools(Layer.create(content, dict(settings), kind))
+        set_outline(copy, layer, self.pane.dims.ndisplay)
         link_layers([layer, copy])
         own = ["visible"] + ["colormap", "contour"] * isinstance(layer, Labels)
         unlink_layers([layer, copy], own)  # napari cannot compare the colours of labels
         self._follow(layer, copy)
         self._follow(copy, layer)
-        self._sort()
-        self._select()
+        self._turns.add(partial(self._add, layer, copy))
+
+    def _add(self, layer: Layer, copy: Layer) -> None:
+        if self._copies.get(layer) is copy:
+            if role_of(layer) == SCAN:
+                make_room(self.pane, copy)
+            before = self.viewer.layers[: self.viewer.layers.index(layer)]
+            place = sum(self._copies.get(x) in self.pane.layers for x in before)
+            self.pane.layers.insert(place, copy)
+            self._turns.add(partial(self._settle, layer, copy))
+
+    def _settle(self, layer: Layer, copy: Layer) -> None:
+        if self._copies.get(layer) is copy:
+            if role_of(layer) == SCAN:
+                self.pane.reset_view(reset_camera_angle=False)
+            self._sort()
+            self._select()
 
     def _follow(self, source: Layer, target: Layer) -> None:
         """What is set, dragged or painted in one is seen in the other."""
@@ -128,22 +138,28 @@ class Mirror:
         copy = self._copies.pop(layer, None)
         if copy is not None:
             unlink_layers([layer, copy])
-            self.pane.layers.remove(copy)
+            if copy in self.pane.layers:
+                self.pane.layers.remove(copy)
 
     def _sort(self) -> None:
-        wanted = [self._copies[x] for x in self.viewer.layers if x in self._copies]
-        for place, copy in enumerate(wanted):
+        copies = (self._copies.get(x) for x in self.viewer.layers)
+        for place, copy in enumerate(x for x in copies if x in self.pane.layers):
             now = self.pane.layers.index(copy)
             if now != place:
                 self.pane.layers.move(now, place)
 
     def _select(self) -> None:
-        self.pane.layers.selection.active = self._copies.get(self.viewer.layers.selection.active)
+        chosen = self._copies.get(self.viewer.layers.selection.active)
+        if chosen is None or chosen in self.pane.layers:
+            self.pane.layers.selection.active = chosen
+
+    def _is_shown(self, layer: Layer) -> bool:
+        return self.eyes.is_open(layer) and fits(layer, self.pane.dims.ndisplay)
 
     def _show(self, layer: Layer) -> None:
         if layer in self._copies:
             copy = self._copies[layer]
-            copy.visible = self.eyes.is_open(layer) and fits(layer, self.pane.dims.ndisplay)
+            set_shown(copy, shown=self._is_shown(layer))
             set_outline(copy, layer, self.pane.dims.ndisplay)
 
     def _hide(self) -> None:

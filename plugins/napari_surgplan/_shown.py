@@ -10,7 +10,16 @@ import numpy as np
 from napari.layers import Layer
 
 from napari_surgplan._cross import Cross
-from napari_surgplan._eyes import OUTLINE, ROLE, SCAN, STRUCTURES, UNSURE, Eyes
+from napari_surgplan._eyes import (
+    OUTLINE,
+    ROLE,
+    SCAN,
+    STRUCTURES,
+    UNSURE,
+    Eyes,
+    is_empty,
+    set_outline,
+)
 from napari_surgplan._layers import (
     LIVER_OPACITY,
     confidence_layer,
@@ -156,15 +165,25 @@ class Shown:
         self.solids.clear()
         self._looks.clear()
         if volume is not None:
+            self._turns.add(self._lay_out)
             self._turns.add(self._add_scan)
+            self._turns.add(self._look)
+
+    def _lay_out(self) -> None:
+        """Sliders for three axes: napari makes them with the first layer, and paints twice."""
+        if is_empty(self.viewer):
+            self.viewer.dims.ndim = 3
 
     def _add_scan(self) -> None:
         volume = self.session.volume
-        if volume is None or self.layer(SCAN) is not None:
-            return
-        self._add(image_layer(volume), SCAN, at=0)
-        self.viewer.reset_view(reset_camera_angle=False)
-        self.session.focus(volume.geometry.centre_mm)
+        if volume is not None and self.layer(SCAN) is None:
+            self._add(image_layer(volume), SCAN, at=0)
+
+    def _look(self) -> None:
+        """At the middle of a scan where nobody looked at anything yet."""
+        if self.session.volume is not None and self.session.focus_mm is None:
+            self.viewer.reset_view(reset_camera_angle=False)
+            self.session.focus(self.session.volume.geometry.centre_mm)
 
     def finish(self) -> None:
         """Show now what else would come in the next turns of the window."""
@@ -192,11 +211,11 @@ class Shown:
             layer.data = np.array(data)  # its own: a brush writes into it
             layer.metadata.update(settings["metadata"])
         self._painted = label_map
-        self._show_unsure()
+        self._turns.add(self._show_unsure)
         self._show_surfaces()
         self._show_looks()
         if first:
-            self.look_at_middle()
+            self._turns.add(self.look_at_middle)
 
     def look_at_middle(self) -> None:
         """Focus on the middle of the tumours, or else of the liver."""
@@ -260,14 +279,14 @@ class Shown:
         looks = {s.label: self.look(s) for s in label_map.segments}
         return label_colours({n: (*k.colour, 255 if k.visible else 0) for n, k in looks.items()})
 
-    def _add(self, content: tuple[Any, dict[str, Any], str], role: str, at: int = -1) -> Any:
+    def _add(self, content: tuple[Any, dict[str, Any], str], role: str, at: int) -> Any:
         data, settings, kind = content
         settings["metadata"] = {**settings.get("metadata", {}), ROLE: role}
         selection = self.viewer.layers.selection
         before = selection.active
-        layer = self.viewer.add_layer(without_tools(Layer.create(data, settings, kind)))
-        if at >= 0:
-            self.viewer.layers.move(len(self.viewer.layers) - 1, at)
+        layer = without_tools(Layer.create(data, settings, kind))
+        set_outline(layer, layer, self.viewer.dims.ndisplay)
+        self.viewer.layers.insert(at, layer)
         # The scan stays chosen: napari tells its value under the pointer, and no key edits labels.
         selection.active = layer if before is None else before
         return layer

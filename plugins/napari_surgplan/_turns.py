@@ -6,11 +6,16 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-BREATH_MS = 5
-"""Between two pieces, for mouse, keys and painting; with 0 Qt would do all pieces in one go."""
+BREATH_MS = 12
+"""Between two pieces, for mouse, keys and painting, which Qt begins 5 ms after it is asked for.
+
+With 0 it would do all pieces in one go.
+"""
 _waiting: deque[tuple[Turns, Callable[[], None]]] = deque()
 _later: deque[tuple[Turns, Callable[[], None]]] = deque()
 """Of all views together, or each would take its turn at the same time."""
+_due = False
+"""Whether Qt was asked for the next turn."""
 
 
 class Turns:
@@ -31,8 +36,7 @@ class Turns:
             piece()
             return
         _waiting.append((self, piece))
-        if len(_waiting) == 1:
-            _wait()
+        _wait()
 
     def add_last(self, piece: Callable[[], None]) -> None:
         """Do this when nothing else waits, in any view: what starts work on another thread."""
@@ -57,16 +61,25 @@ class Turns:
 
 def anything_waits() -> bool:
     """Whether a window has pieces to do."""
-    return bool(_waiting)
+    return bool(_waiting or _later)
 
 
 def _wait() -> None:
     from qtpy.QtCore import QTimer
 
-    QTimer.singleShot(BREATH_MS, _go)
+    global _due
+    if _due:
+        return
+    _due = True
+    # Twice: when painting takes longer than the first, both are due in the same go of Qt.
+    QTimer.singleShot(BREATH_MS, lambda: QTimer.singleShot(1, _go))
 
 
 def _go() -> None:
+    global _due
+    _due = False
+    if not _waiting and _later:
+        _waiting.append(_later.popleft())
     if not _waiting:
         return
     entry = _waiting[0]
@@ -75,7 +88,5 @@ def _go() -> None:
     finally:
         if _waiting and _waiting[0] is entry:
             _waiting.popleft()
-        if not _waiting and _later:
-            _waiting.append(_later.popleft())
-        if _waiting:
+        if anything_waits():
             _wait()

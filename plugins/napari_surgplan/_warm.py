@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -33,9 +33,9 @@ def rehearse_layers(viewer: Any, turns: Turns) -> None:
     napari has loaded and read what they need from then on.
     """
     if not len(viewer.layers):
-        turns.add(lambda: _add(viewer, "image"))
         turns.add(lambda: _add(viewer, "labels"))
-        turns.add_last(lambda: _leave(viewer))
+        turns.add(lambda: _add(viewer, "image"))  # stays chosen, and shows the widest controls
+        turns.add_last(lambda: _leave(viewer, turns))
 
 
 def _add(viewer: Any, kind: str) -> None:
@@ -60,12 +60,17 @@ def make_room(view: Any, layer: Any) -> None:
                 warm.translate = layer.extent.world.mean(axis=0)
 
 
-def _leave(viewer: Any) -> None:
+def _leave(viewer: Any, turns: Turns) -> None:
     from qtpy.QtCore import QTimer
 
-    QTimer.singleShot(SHOWN_MS, lambda: _remove(viewer))
+    QTimer.singleShot(SHOWN_MS, lambda: _remove(viewer, turns))
 
 
-def _remove(viewer: Any) -> None:
+def _remove(viewer: Any, turns: Turns) -> None:
     for layer in [x for x in viewer.layers if role_of(x) == WARM]:
+        turns.add(partial(_drop, viewer, layer))
+
+
+def _drop(viewer: Any, layer: Any) -> None:
+    if layer in viewer.layers:
         viewer.layers.remove(layer)

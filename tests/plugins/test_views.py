@@ -183,15 +183,13 @@ def test_a_view_that_is_solid_from_the_start_looks_from_the_front(session) -> No
     mirror.close()
 
 
-def test_a_layer_that_leaves_is_cleaned_up_in_the_context_of_its_view() -> None:
+def test_a_view_is_cleaned_up_in_its_own_context() -> None:
     order = []
-    view = ViewerModel()
-    view.layers.events.removed.connect(lambda: order.append("napari cleans up"))
-    canvas = SimpleNamespace(set_current=lambda: order.append("context"))
-    keep_context(view, SimpleNamespace(_scene_canvas=canvas))
-    view.add_points(np.zeros((1, 3)))
-    view.layers.clear()
-    assert order == ["context", "napari cleans up"]
+    context = SimpleNamespace(finish=lambda: order.append("clean up"))
+    scene = SimpleNamespace(context=context, set_current=lambda: order.append("own context"))
+    keep_context(SimpleNamespace(_scene_canvas=scene))
+    context.finish()
+    assert order == ["own context", "clean up"]
 
 
 def test_drawing_tools_are_pictured_once_one_is_taken_up(session) -> None:
