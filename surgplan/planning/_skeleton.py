@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -118,7 +119,7 @@ def skeleton_of(mask: Mask, geometry: Geometry, *, gap_mm: float) -> Skeleton:
 
 
 def _cubes(mask: Mask, geometry: Geometry) -> tuple[npt.NDArray[np.float32], Geometry]:
-    """Signed distance to the wall (mm, positive inside) on cubes around the mask, and their grid.
+    """Depth below the wall (mm) on cubes around the mask, 0 or less outside, and their grid.
 
     A voxel's wall lies half-way to its neighbours, so distances between centres are shortened by
     half the finest spacing on both sides. Between thick slices the mask itself always stays, since
@@ -140,30 +141,46 @@ def _cubes(mask: Mask, geometry: Geometry) -> tuple[npt.NDArray[np.float32], Geo
     grid = window.with_spacing((step, step, step))
     ends = window.to_index(grid.to_lps(np.array([(0, 0, 0), grid.shape]) - [[0], [1]]))
     axes = [np.linspace(a, b, n) for a, b, n in zip(ends[0], ends[1], grid.shape, strict=True)]
-    nearest = padded
-    for axis, at in enumerate(axes):
-        field = along_axis(field, axis, at)
-        nearest = np.take(
-            nearest, np.clip(np.rint(at), 0, padded.shape[axis] - 1).astype(int), axis
-        )
+    on_cubes = near_wall(field, padded, axes)
     if max(spacing) > _THICK * step:
-        field[nearest] = np.maximum(field[nearest], np.float32(_HELD_MM))
-    return field, grid
+        nearest = padded
+        for axis, at in enumerate(axes):
+            place = np.clip(np.rint(at), 0, padded.shape[axis] - 1).astype(int)
+            nearest = np.take(nearest, place, axis)
+        on_cubes[nearest] = np.maximum(on_cubes[nearest], np.float32(_HELD_MM))
+    return on_cubes, grid
 
 
-def along_axis(
-    field: npt.NDArray[np.float32], axis: int, at: npt.NDArray[np.float64]
+def near_wall(
+    field: npt.NDArray[np.float32], mask: Mask, axes: Sequence[npt.NDArray[np.float64]]
 ) -> npt.NDArray[np.float32]:
-    """Linear interpolation at fractional places along one axis."""
-    size = field.shape[axis]
-    at = np.clip(at, 0, size - 1)
-    low = np.minimum(at.astype(np.int64), size - 2)
-    shape = [1, 1, 1]
-    shape[axis] = len(at)
-    share = (at - low).astype(np.float32).reshape(shape)
-    lower, upper = np.take(field, low, axis), np.take(field, low + 1, axis)
-    result: npt.NDArray[np.float32] = lower + share * (upper - lower)
-    return result
+    """A field interpolated linearly at fractional places along each axis, in and next to a mask.
+
+    Elsewhere it is negative infinity: that is most of a box around vessels.
+    """
+    sizes = zip(axes, field.shape, strict=True)
+    axes = [np.clip(at, 0, size - 1) for at, size in sizes]
+    lows = [
+        np.minimum(at.astype(np.int64), size - 2)
+        for at, size in zip(axes, field.shape, strict=True)
+    ]
+    touched = mask
+    for axis, low in enumerate(lows):
+        touched = np.take(touched, low, axis) | np.take(touched, low + 1, axis)
+    place = np.nonzero(touched)
+    first = [low[at] for low, at in zip(lows, place, strict=True)]
+    values = [
+        field[tuple(f + step for f, step in zip(first, corner, strict=True))]
+        for corner in np.ndindex(2, 2, 2)
+    ]
+    for at, low, along in zip(axes, lows, place, strict=True):
+        share = (at - low).astype(np.float32)[along]
+        half = len(values) // 2
+        pairs = zip(values[:half], values[half:], strict=True)
+        values = [lower + share * (upper - lower) for lower, upper in pairs]
+    found = np.full(touched.shape, -np.inf, dtype=np.float32)
+    found[place] = values[0]
+    return found
 
 
 def _wall_distance(
