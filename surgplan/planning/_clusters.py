@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from surgplan.planning._boundary import Points
-from surgplan.planning._resection import Resection
+from surgplan.planning._resection import PlaneResection, Resection
 
 SLACK_MM = 1.0
 """So much may a resection's distance change more than the way between two points."""
@@ -180,5 +180,14 @@ def ask(*wanted: tuple[Look, Mask]) -> None:
 
 def sides(clusters: Clusters, resection: Resection) -> Mask:
     """Which of the points are resected, ``(n,)``."""
+    if isinstance(resection, PlaneResection):  # quicker than to leave some out
+        return resection.distance_mm(clusters.points_mm) < 0
     resected: Mask = Look(clusters, resection).within(0.0) < 0
     return resected
+
+
+def lowest(clusters: Clusters, distance_mm: Callable[[Points], Values]) -> float:
+    """The smallest signed distance among the points."""
+    middle, spread = distance_mm(clusters.centre_mm), clusters.radius_mm + SLACK_MM
+    may = middle - spread <= (middle + spread).min()
+    return float(distance_mm(clusters.points_mm[may[clusters.cluster]]).min())

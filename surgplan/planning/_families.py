@@ -13,6 +13,7 @@ from surgplan.planning._bezier import BezierResection
 from surgplan.planning._bezier_start import height_grid
 from surgplan.planning._bezier_surface import PatchSurface
 from surgplan.planning._bowl import bernstein_square
+from surgplan.planning._clusters import lowest
 from surgplan.planning._kinds import UnionResection
 from surgplan.planning._objectives import Scorer
 from surgplan.planning._pareto import non_dominated, spread
@@ -119,7 +120,8 @@ class Families:
 
     def _bent(self, plane: TightPlane, bends_per_mm: Values) -> BezierResection | None:
         """A plane bent around the tumours and moved until it keeps the margin; None if it folds."""
-        hull = np.concatenate(self.scorer.samples.hulls)
+        clusters = self.scorer.samples.hull_clusters
+        hull = clusters.points_mm
         across = np.linalg.svd(plane.direction[None])[2][1]
         axes = np.stack([across, np.cross(plane.direction, across), plane.direction])
         centre = hull.mean(axis=0)
@@ -128,7 +130,7 @@ class Families:
         heights = bends_per_mm[0] * square[:, None] + bends_per_mm[1] * square
         points = height_grid(foot, axes, (_HALF_MM, _HALF_MM), heights)
         for _ in range(_SHIFTS):
-            lacking = self.margin_mm - float(PatchSurface.of(points).height_mm(hull).min())
+            lacking = self.margin_mm - lowest(clusters, PatchSurface.of(points).height_mm)
             if lacking <= 0:
                 break
             points = points - (lacking + _LAID_MM) * plane.direction

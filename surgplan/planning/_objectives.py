@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from surgplan.planning._assessment import Assessment
+from surgplan.planning._bezier import BezierResection
+from surgplan.planning._clusters import Look
 from surgplan.planning._cut import Cut, cut_liver
 from surgplan.planning._perfusion import Perfusion
 from surgplan.planning._prepare import PreparedLiver
@@ -120,8 +122,7 @@ class Scorer:
     def score(self, resection: Resection, margin_mm: float) -> Objectives:
         """Objectives from the coarse samples, for a cut that is laid with a margin."""
         samples = self.samples
-        distance = np.full(len(samples.coarse), self._band_mm)  # farther away nothing changes
-        resection.lower(samples.coarse, distance)
+        distance = self._near_mm(resection)
         resected = distance < 0
         stays = ~resected & ~self.tumour
         works = stays.copy()
@@ -146,6 +147,15 @@ class Scorer:
     def taken(self, resection: Resection) -> Mask:
         """Which coarse samples are resected."""
         return takes(resection, self.samples.coarse)
+
+    def _near_mm(self, resection: Resection) -> Values:
+        """Distances of the coarse samples near the cut; elsewhere only the side is right."""
+        if isinstance(resection, BezierResection):
+            near = Look(self.samples.clusters, resection).within(self._band_mm)
+            return np.minimum(near, self._band_mm)
+        distance = np.full(len(self.samples.coarse), self._band_mm)
+        resection.lower(self.samples.coarse, distance)
+        return distance
 
     @property
     def _band_mm(self) -> float:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial import ConvexHull, cKDTree
 
 from surgplan.planning._boundary import Points
+from surgplan.planning._clusters import Clusters
 from surgplan.planning._corridor import in_liver
 from surgplan.planning._prepare import PreparedLiver
 from surgplan.planning._resection import Resection, takes
@@ -17,6 +19,7 @@ _SCAN_MM = 4.5
 _REFINE_MM = 2.5
 _GUARD_MM = 10.0
 _GUARDS = 2000
+_CLUSTER_MM = 12.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,6 +51,16 @@ class Samples:
     faces_mm2: npt.NDArray[np.float64]
     hulls: tuple[Points, ...]
     guards: Points
+
+    @cached_property
+    def clusters(self) -> Clusters:
+        """The coarse points in clusters."""
+        return Clusters.of(self.coarse, _CLUSTER_MM)
+
+    @cached_property
+    def hull_clusters(self) -> Clusters:
+        """The corners of all hulls in clusters."""
+        return Clusters.of(np.concatenate(self.hulls), _CLUSTER_MM / 2)
 
     @classmethod
     def of(cls, prepared: PreparedLiver) -> Samples:

@@ -15,6 +15,7 @@ from surgplan.planning._boundary import Points
 from surgplan.planning._corridor import Corridor
 from surgplan.planning._far_tree import far_tree
 from surgplan.planning._resection import Vector
+from surgplan.planning._runs import Runs
 from surgplan.planning._tumours import TumourShape
 
 _STEP_MM = (0.75, 1.25)
@@ -93,9 +94,15 @@ class SweptTumour:
             found.append(self.low_mm + self.step_mm * nodes)
         return far_tree(np.concatenate(found))
 
-    def lower_within(self, points_mm: Points, distance: Values) -> None:
+    def lower_within(self, runs: Runs, distance: Values) -> None:
         """Lower distances ``(n,)`` in place to those of the points within or above the grid."""
-        within = np.arange(len(points_mm))
+        near = np.ones(len(runs.radius_mm), dtype=bool)
+        for axis, middle in enumerate(self._local(runs.centre_mm)):
+            near &= middle >= self.low_mm[axis] - runs.radius_mm - _ROUNDING_MM
+            if axis:
+                near &= middle <= self.high_mm[axis] + runs.radius_mm + _ROUNDING_MM
+        within = runs.places(near)
+        points_mm = runs.points_mm
         for axis in (1, 2, 0):  # across, where most points drop out, before along
             place = points_mm[within] @ self.axes[axis] - self.axes[axis] @ self.centre_mm
             on = place >= self.low_mm[axis] - _ROUNDING_MM

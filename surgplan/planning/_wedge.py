@@ -13,6 +13,7 @@ from surgplan.errors import CorruptFileError, NothingToDoError, ScanMismatchErro
 from surgplan.planning._corridor import Corridor, capsule_points, corridor_of
 from surgplan.planning._prepare import PreparedLiver, prepare
 from surgplan.planning._resection import Points, control_point, is_number, vector_of
+from surgplan.planning._runs import Runs
 from surgplan.planning._swept import PAD_MM, SweptTumour
 from surgplan.planning._tumours import Tumour, TumourShape, tumour_shapes
 from surgplan.volume import LabelMap
@@ -113,8 +114,9 @@ class WedgeResection:
     def lower(self, points_mm: Points, distance_mm: npt.NDArray[np.float64]) -> None:
         """Lower given distances ``(n,)`` in place where a wedge's are smaller."""
         points = np.asarray(points_mm, dtype=np.float64)
+        runs = Runs.of(points)
         for swept in self.swept:
-            swept.lower_within(points, distance_mm)
+            swept.lower_within(runs, distance_mm)
         far = np.flatnonzero(distance_mm > PAD_MM)  # only there can what lies off the grids matter
         if len(far):
             distance_mm[far] = self._far_mm(points[far], distance_mm[far])
