@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy import ndimage
 
 from surgplan.segmentation._bundle import ModelInfo
 from surgplan.segmentation._complete_vessels import complete_vessels
@@ -15,7 +16,8 @@ from surgplan.segmentation._engine import Forward
 from surgplan.segmentation._intensity import scale
 from surgplan.segmentation._liver_view import liver_view
 from surgplan.segmentation._native import labels_on, scores_on
-from surgplan.segmentation._postprocess import forbid_fragments
+from surgplan.segmentation._organs import ORGANS
+from surgplan.segmentation._postprocess import FORBIDDEN, forbid_fragments
 from surgplan.segmentation._resample import resample_in_slabs
 from surgplan.segmentation._rim import give_back_fat
 from surgplan.segmentation._window import sliding_logits
@@ -37,9 +39,11 @@ from surgplan.volume import (
 MARGIN_MM = 24.0
 SURE_MM = 10.0  # this far outside the found liver the second network alone decides
 OVERLAP = 0.3
+RING = 2  # voxels around an organ, between which its outline lies
 NEAR_MM = 10.0  # around what was found of liver and veins; the vena cava lies within
 
-_LIVER = (LIVER, LIVER_TUMOUR, LIVER_CYST, PORTAL_VEIN, HEPATIC_VEINS)
+_TISSUE = (LIVER, LIVER_TUMOUR, LIVER_CYST)
+_LIVER = (*_TISSUE, PORTAL_VEIN, HEPATIC_VEINS)
 
 Box = tuple[slice, slice, slice]
 
@@ -124,7 +128,9 @@ def refine(
         view, forward, window=info.window, overlap=OVERLAP, progress=progress
     ).log_softmax(0)
     scores = scores_on(first.logits, first.grid, fine).log_softmax(0)
-    scores = forbid_fragments(scores.lerp_(second, _share(found, fine)), fine.spacing_mm)
+    share = _share(found, fine)
+    _leave_organs(scores, second, share)
+    scores = forbid_fragments(scores.lerp_(second, share), fine.spacing_mm)
     labels, confidence = labels_on(scores, fine, window, temperature=info.temperature)
     lean = scores[HEPATIC_VEINS.label] - scores[PORTAL_VEIN.label]
     del scores, second
@@ -144,3 +150,17 @@ def _share(found: npt.NDArray[np.bool_], grid: Geometry) -> torch.Tensor:
         return torch.zeros(found.shape)
     away = distance_outside_mm(found, grid)
     return torch.from_numpy((MARGIN_MM - away) / (MARGIN_MM - SURE_MM)).clamp(0, 1).float()
+
+
+def _leave_organs(first: torch.Tensor, second: torch.Tensor, share: torch.Tensor) -> None:
+    """Where the second network sees no liver tissue, kidneys and spleen stay as in the first look.
+
+    Takes the scores of both; changes those of the second and its share in place.
+    """
+    organs = [s.label for s in ORGANS]
+    settled = torch.isin(first.argmax(dim=0), torch.tensor(organs))
+    liver = torch.isin(second.argmax(dim=0), torch.tensor([s.label for s in _TISSUE]))
+    near = torch.from_numpy(ndimage.binary_dilation(settled.numpy(), iterations=RING))
+    share[near & ~liver] = 0
+    for label in organs:
+        second[label][~near] = FORBIDDEN

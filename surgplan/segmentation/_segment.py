@@ -22,6 +22,7 @@ from surgplan.segmentation._engine import Forward, start, start_on
 from surgplan.segmentation._intensity import limits, scale
 from surgplan.segmentation._memory import MemoryNeed
 from surgplan.segmentation._native import Canvas, labels_of_planes, labels_on
+from surgplan.segmentation._organs import settle_organs
 from surgplan.segmentation._postprocess import forbid_fragments, without_specks
 from surgplan.segmentation._probe import fastest, timings_for
 from surgplan.segmentation._refine import FirstLook, refine
@@ -228,6 +229,8 @@ def _first_look(
         overlap=settings.overlap,
         progress=lambda f: settings.report(0.1 + 0.4 * f, "segmenting"),
     )
+    if straight.modality == "CT":
+        settle_organs(logits, image.numpy(), info.spacing_mm)
     return FirstLook(
         scan=straight, limits=seen, logits=forbid_fragments(logits, grid.spacing_mm), grid=grid
     )

@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from surgplan.segmentation import ModelInfo, NetworkSettings, liver_view, normalise
 from surgplan.segmentation._refine import MARGIN_MM, FirstLook, refine
-from surgplan.volume import ANATOMY, LIVER, LIVER_TUMOUR, SPLEEN, Geometry, Volume
+from surgplan.volume import ANATOMY, LIVER, LIVER_TUMOUR, STOMACH, Geometry, Volume
 
 CENTRE = np.array([30.0, 40.0, 25.0])
 
@@ -35,7 +35,7 @@ def first_look(scan: Volume) -> FirstLook:
     liver = torch.from_numpy(np.linalg.norm(points_of(grid) - CENTRE, axis=-1) < 30)
     logits = torch.zeros(1 + len(ANATOMY), *grid.shape)
     logits[LIVER.label] = liver.float() * 10
-    logits[SPLEEN.label] = (~liver).float() * 10
+    logits[STOMACH.label] = (~liver).float() * 10
     return FirstLook(scan=scan, limits=(-200.0, 300.0), logits=logits, grid=grid)
 
 
@@ -86,7 +86,7 @@ def test_far_from_the_liver_the_first_network_decides() -> None:
     assert box is not None
     labels, _ = refine(look, box, second_network(), dark_is_tumour)
     away = np.linalg.norm(points_of(scan.geometry) - CENTRE, axis=-1)[box] - 30
-    assert (labels[away > MARGIN_MM] == SPLEEN.label).all()
+    assert (labels[away > MARGIN_MM] == STOMACH.label).all()
     assert (labels[(away > 4) & (away < 8)] == 0).all()
 
 
