@@ -182,7 +182,10 @@ def sides(clusters: Clusters, resection: Resection) -> Mask:
     """Which of the points are resected, ``(n,)``."""
     if isinstance(resection, PlaneResection):  # quicker than to leave some out
         return resection.distance_mm(clusters.points_mm) < 0
-    resected: Mask = Look(clusters, resection).within(0.0) < 0
+    spread = float(clusters.radius_mm.max(initial=0.0)) + SLACK_MM
+    middle = np.full(len(clusters.centre_mm), 2 * spread)  # farther away nothing counts
+    resection.lower(clusters.centre_mm, middle)
+    resected: Mask = Look(clusters, resection, middle_mm=middle).within(0.0) < 0
     return resected
 
 

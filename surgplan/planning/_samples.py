@@ -53,6 +53,11 @@ class Samples:
     guards: Points
 
     @cached_property
+    def ends(self) -> npt.NDArray[np.int64]:
+        """The pairs as two rows, ``(2, k)``."""
+        return np.ascontiguousarray(self.pairs.T)
+
+    @cached_property
     def clusters(self) -> Clusters:
         """The coarse points in clusters."""
         return Clusters.of(self.coarse, _CLUSTER_MM)
@@ -88,15 +93,15 @@ class Samples:
 
         The stairs of a voxel surface are 3/2 of the surface itself, on average over directions.
         """
-        first, second = self.pairs.T
-        return float(self.faces_mm2[resected[first] != resected[second]].sum()) / 1.5
+        first, second = self.ends
+        return float(self.faces_mm2[resected.take(first) != resected.take(second)].sum()) / 1.5
 
     def facing_mm2(self, resected: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
         """The area of a cut as a vector ``(3,)``, from the coarse points that it takes.
 
         Sums of normals are exact for stairs; the grid's axes must be perpendicular.
         """
-        first, second = self.pairs.T
+        first, second = self.ends
         crossed = np.flatnonzero(resected[first] != resected[second])
         way = self.coarse[second[crossed]] - self.coarse[first[crossed]]
         sign = np.where(resected[first[crossed]], 1.0, -1.0)

@@ -58,6 +58,7 @@ class SweptTumour:
     end_mm: float
 
     @classmethod
+    @lru_cache(maxsize=32)
     def of(cls, shape: TumourShape, corridor: Corridor, margin_mm: float) -> SweptTumour:
         """Sweep a tumour along its corridor and lay a margin around it."""
         curved = margin_mm + shape.tumour.diameter_mm / 2
@@ -102,14 +103,14 @@ class SweptTumour:
             if axis:
                 near &= middle <= self.high_mm[axis] + runs.radius_mm + _ROUNDING_MM
         within = runs.places(near)
-        points_mm = runs.points_mm
-        for axis in (1, 2, 0):  # across, where most points drop out, before along
-            place = points_mm[within] @ self.axes[axis] - self.axes[axis] @ self.centre_mm
-            on = place >= self.low_mm[axis] - _ROUNDING_MM
-            within = within[on & (place <= self.high_mm[axis] + _ROUNDING_MM) if axis else on]
         if not len(within):
             return
-        local = self._local(points_mm[within])
+        local = self._local(runs.points_mm[within])
+        low, high = self.low_mm - _ROUNDING_MM, self.high_mm + _ROUNDING_MM
+        on = local[0] >= low[0]  # beyond its end, the corridor goes on
+        for axis in (1, 2):
+            on &= (local[axis] >= low[axis]) & (local[axis] <= high[axis])
+        within, local = within[on], local[:, on]
         index = (local - self.low_mm[:, None]) / self.step_mm
         found = ndimage.map_coordinates(
             self.field, index, order=1, mode="nearest", output=np.float64
