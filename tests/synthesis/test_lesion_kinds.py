@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from surgplan.errors import UsageError
 from surgplan.synthesis import KINDS, LesionWish, insert_lesion
@@ -19,6 +20,7 @@ from surgplan.volume import (
     Geometry,
     LabelMap,
     Volume,
+    distance_outside_mm,
 )
 
 TILTED = np.array(
@@ -99,6 +101,33 @@ def test_contact_with_the_vein_is_what_was_asked_for(
     assert inside.sum() * label_map.geometry.voxel_volume_mm3 / 1000 == pytest.approx(
         placed.shape.volume_ml, rel=0.06
     )
+
+
+@pytest.mark.parametrize("contact", ["avoid", "abut", "infiltrate"])
+def test_contact_holds_where_veins_are_ragged(contact: str) -> None:
+    geometry = grid((3.0, 2.0, 2.0))
+    label_map = liver_with_vein(geometry)
+    rng = np.random.default_rng(8)
+    vein = label_map.mask(PORTAL_VEIN)
+    near = ndimage.binary_dilation(vein, iterations=2) & ~vein & label_map.mask(LIVER)
+    ragged = label_map.array.copy()
+    ragged[vein & (rng.random(vein.shape) < 0.25)] = LIVER.label
+    ragged[near & (rng.random(vein.shape) < 0.25)] = PORTAL_VEIN.label
+    label_map = label_map.with_array(ragged)
+    before = major_vessels(label_map)
+    scan = Volume(array=np.zeros(geometry.shape, np.int16), geometry=geometry, modality="CT")
+    wish = LesionWish(kind="metastasis", diameter_mm=26.0, contact=contact)
+    for seed in range(6):
+        made = insert_lesion(scan, label_map, wish, look="portal", seed=seed)
+        lesion = made.label_map.mask(LIVER_TUMOUR)
+        mm = distance_outside_mm(lesion, geometry)
+        after = major_vessels(made.label_map)
+        if contact == "avoid":
+            assert mm[after].min() > 2.5
+        else:
+            assert mm[after].min() < 6.0
+        kept = after.sum() / before.sum()
+        assert kept < 0.95 if contact == "infiltrate" else kept > 0.93
 
 
 def test_small_vessels_do_not_count_as_major() -> None:
