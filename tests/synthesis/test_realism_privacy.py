@@ -77,6 +77,7 @@ def test_a_near_copy_is_found(gallery: Gallery, held_out: list[np.ndarray], way:
     match = audit.matches[-1]
     assert match.correlation == audit.largest > audit.threshold + 0.2
     assert match.scan == 1
+    assert match.zoom == pytest.approx(1 / 1.11 if way == "larger" else 1.0)
     start = np.array((30, 33, 3))
     moved = {"moved by voxels": (-1, 2, -3), "larger": -0.1 * start}.get(way, (0, 0, 0))
     np.testing.assert_allclose(match.place, start + np.array(moved), atol=2)
@@ -195,3 +196,5 @@ def test_network_features_come_by_level_and_see_noise() -> None:
     assert all(len(level) == 4 and level.shape[1] % 2 == 0 for level in levels)
     same = np.linalg.norm(levels[0][0] - levels[0][1])
     assert np.linalg.norm(levels[0][0] - levels[0][2]) > 3 * same
+    for level in levels:  # a normalised level would be the same for every patch
+        assert np.linalg.norm(level[0] - level[2]) > 0.05 * np.linalg.norm(level[0])
