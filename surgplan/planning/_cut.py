@@ -158,7 +158,7 @@ def _smooth_piece(blocks: Blocks, smooth: SmoothBlocks) -> Piece:
     kind = blocks.tissue[rows]
     at_voxel = smooth.at(blocks.offsets.astype(np.float64))
     at_voxel[kind == 0] = -np.inf
-    reach, width = reach_mm(blocks), kind.shape[1]
+    reach, width = reach_mm(blocks.geometry.affine[:3, :3]), kind.shape[1]
     left = np.flatnonzero(at_voxel >= -reach)
     met = at_voxel.ravel()[left] <= reach
     whole = left[~met]
@@ -207,16 +207,19 @@ def _exact_piece(blocks: Blocks, nodes: SmoothBlocks, resection: Resection) -> P
     node, away = nodes.nearest(blocks)
     at_voxel = nodes.values[block, node[column]]
     ask = np.flatnonzero(
-        np.abs(at_voxel) <= np.maximum(away[column] + SLACK_MM + reach_mm(blocks), _CREASED_MM)
+        np.abs(at_voxel)
+        <= np.maximum(
+            away[column] + SLACK_MM + reach_mm(blocks.geometry.affine[:3, :3]), _CREASED_MM
+        )
     )
     at_voxel[ask] = resection.distance_mm(blocks.geometry.to_lps(index[ask]))
-    divided = np.abs(at_voxel) <= reach_mm(blocks)
+    divided = np.abs(at_voxel) <= reach_mm(blocks.geometry.affine[:3, :3])
     taken = (~divided & (at_voxel < 0)).astype(np.float64)
     offsets, steps = parts_of(blocks)
     places = (index[divided][:, None] + offsets).reshape(-1, 3)
     points = blocks.geometry.to_lps(places)
     distance = resection.distance_mm(points)
-    slope = slopes_of(resection, points, steps)
+    slope = slopes_of(resection, points, distance, steps)
     taken[divided], patches = shares_of(blocks, places, distance, slope, tissue[divided])
     off = resection.distance_mm(patches.points_mm)
     foot = replace(patches, points_mm=patches.points_mm - patches.normals * off[:, None])

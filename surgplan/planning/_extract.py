@@ -13,6 +13,7 @@ from surgplan.errors import NothingToDoError, UsageError
 from surgplan.planning._boundary import Points
 from surgplan.planning._branch_labels import labelled
 from surgplan.planning._calibre import calibres, shortened, smooth_line, wall_points
+from surgplan.planning._cava import split_cava
 from surgplan.planning._rooted import (
     LEAST_INSIDE,
     Rooted,
@@ -22,7 +23,6 @@ from surgplan.planning._rooted import (
     within,
 )
 from surgplan.planning._roots import hepatic_roots, portal_root
-from surgplan.planning._separate import split_cava
 from surgplan.planning._skeleton import skeleton_of
 from surgplan.planning._vessel_tree import (
     Fragment,
@@ -95,13 +95,13 @@ def vessel_trees(
     UsageError
         If the grid is sheared.
     """
-    site = _Site.of(label_map)
+    site = Site.of(label_map)
     settings = settings or TreeSettings()
     pairs: tuple[tuple[VesselSystem, Mask], ...] = (
         ("portal", site.label_map.mask(PORTAL_VEIN)),
         ("hepatic", site.label_map.mask(HEPATIC_VEINS)),
     )
-    return tuple(_tree(site, system, settings) for system, mask in pairs if mask.any())
+    return tuple(tree_at(site, system, settings) for system, mask in pairs if mask.any())
 
 
 def vessel_tree(
@@ -129,11 +129,11 @@ def vessel_tree(
     UsageError
         If the grid is sheared.
     """
-    return _tree(_Site.of(label_map), system, settings or TreeSettings())
+    return tree_at(Site.of(label_map), system, settings or TreeSettings())
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Site:
+class Site:
     """The liver and its surroundings, and the same with fewer voxels, with the whole `liver`."""
 
     label_map: LabelMap
@@ -141,7 +141,7 @@ class _Site:
     liver: Mask
 
     @classmethod
-    def of(cls, label_map: LabelMap) -> _Site:
+    def of(cls, label_map: LabelMap) -> Site:
         if not label_map.geometry.is_orthogonal:
             msg = "vessel trees need a grid with perpendicular axes; resample the label map first"
             raise UsageError(msg)
@@ -176,7 +176,8 @@ def _every_few(label_map: LabelMap) -> LabelMap:
     return replace(label_map, array=array, geometry=Geometry(shape=array.shape, affine=affine))
 
 
-def _tree(site: _Site, system: VesselSystem, settings: TreeSettings) -> VesselTree:
+def tree_at(site: Site, system: VesselSystem, settings: TreeSettings) -> VesselTree:
+    """As `vessel_tree`, where the liver is known already."""
     geometry = site.label_map.geometry
     mask = site.label_map.mask(PORTAL_VEIN if system == "portal" else HEPATIC_VEINS)
     cava_mm = np.empty((0, 3))

@@ -107,15 +107,14 @@ class Sheet:
         return cls(patches=inside, tree=far_tree(inside.points_mm))
 
     def distance_mm(
-        self, points_mm: Points, *, at_most_mm: float = np.inf
+        self, points_mm: Points, *, reach_mm: float = np.inf
     ) -> npt.NDArray[np.float64]:
-        """Distances ``(n,)`` to the cut; inf beyond ``at_most_mm``.
+        """Distances ``(n,)`` to the cut; inf where no middle of a patch is within reach.
 
         To the plane of the nearest patch where the foot falls into it, so that a flat cut is met
         exactly, else to its middle.
         """
-        limit = at_most_mm + self.patches.size_mm
-        straight, nearest = self.tree.query(points_mm, distance_upper_bound=limit)
+        straight, nearest = self.tree.query(points_mm, distance_upper_bound=reach_mm)
         result = np.full(len(points_mm), np.inf)
         found = np.isfinite(straight)
         offset = points_mm[found] - self.patches.points_mm[nearest[found]]
@@ -138,7 +137,8 @@ class Sheet:
         found = []
         for look, bound in pairs:
             near = np.flatnonzero(np.abs(look.known) <= bound + SLACK_MM)
-            distance = self.distance_mm(look.points_mm[near], at_most_mm=bound + 1e-6)
+            reach = float(np.hypot(bound + 1e-6, self.patches.size_mm))  # more than height
+            distance = self.distance_mm(look.points_mm[near], reach_mm=reach)
             best = int(np.argmin(distance))
             found.append((float(distance[best]), int(near[best])))
         return found
@@ -239,5 +239,6 @@ def _crossed_mm2(structure: Structure, patches: Patches, sheet: Sheet | None) ->
         return 0.0
     number = FIRST_STRUCTURE + STRUCTURES.index(structure.segment)
     beyond = patches.where(patches.tissue == number + OUTSIDE)
-    met = np.isfinite(sheet.distance_mm(beyond.points_mm, at_most_mm=CONTINUED_MM))
+    reach = CONTINUED_MM + patches.size_mm
+    met = np.isfinite(sheet.distance_mm(beyond.points_mm, reach_mm=reach))
     return float(patches.area_mm2[patches.tissue == number].sum() + beyond.area_mm2[met].sum())

@@ -35,7 +35,7 @@ def owned_piece(blocks: Blocks, rows: npt.NDArray[np.int64], owned: Owned) -> Pi
     if owned.rest is not None:
         ask = np.flatnonzero(divided | ~resected)
         beside[ask] = owned.rest.distance_mm(blocks.geometry.to_lps(index[ask]))
-    reach = reach_mm(blocks)
+    reach = reach_mm(blocks.geometry.affine[:3, :3])
     met = (divided & (beside > -reach)) | (np.abs(beside) <= reach)
     taken = (resected | (beside < 0)).astype(np.float64)
     offsets, _ = parts_of(blocks)
@@ -66,7 +66,7 @@ def _nearer(
         beside = owned.rest.distance_mm(points[by_rest])
         first = np.flatnonzero(beside < distance[by_rest])
         distance[by_rest[first]] = beside[first]
-        slope[by_rest[first]] = slopes_of(owned.rest, points[by_rest[first]], steps)
+        slope[by_rest[first]] = slopes_of(owned.rest, points[by_rest[first]], beside[first], steps)
     return distance, slope
 
 

@@ -16,7 +16,7 @@ from surgplan.planning._blocks import OUTSIDE
 from surgplan.planning._boundary import Points
 from surgplan.planning._clusters import sides
 from surgplan.planning._corridor import in_liver
-from surgplan.planning._extract import vessel_tree
+from surgplan.planning._extract import Site, TreeSettings, tree_at
 from surgplan.planning._nearest import nearest_nodes
 from surgplan.planning._resection import Resection
 from surgplan.planning._shared_voxels import SharedVoxels
@@ -136,10 +136,12 @@ def _trees(prepared: PreparedLiver) -> Iterator[VesselTree]:
     serve it all: they are fragments, and what they seem to serve would mean nothing.
     """
     liver_mm3 = float(prepared.liver.sum()) * prepared.label_map.geometry.voxel_volume_mm3
+    label_map, site = prepared.label_map, None
     for system, segment in _SEGMENTS.items():
-        if prepared.label_map.mask(segment).any():
+        if label_map.mask(segment).any():
             with suppress(NothingToDoError):
-                tree = vessel_tree(prepared.label_map, system)
+                site = site or Site.of(label_map)
+                tree = tree_at(site, system, TreeSettings())
                 if sum(b.length_mm for b in tree.branches) >= liver_mm3 ** (1 / 3):
                     yield tree
 

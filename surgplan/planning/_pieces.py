@@ -94,9 +94,9 @@ class Piece:
         return cls(place=place[left], tissue=tissue[left], share=1 - taken[left], patches=cut)
 
 
-def reach_mm(blocks: Blocks) -> float:
-    """So near to the cut a voxel is divided."""
-    return 1.1 * half_diagonal_mm(blocks.geometry.affine[:3, :3]) + 0.05
+def reach_mm(steps: npt.NDArray[np.float64]) -> float:
+    """So near to the cut a voxel, or a part of one, with the given edges (columns) is divided."""
+    return 1.1 * half_diagonal_mm(steps) + 0.05
 
 
 def half_diagonal_mm(steps: npt.NDArray[np.float64]) -> float:
@@ -140,11 +140,18 @@ def shares_of(
     return share.reshape(-1, len(offsets)).mean(axis=1), patches
 
 
-def slopes_of(resection: Resection, points: Points, steps: npt.NDArray[np.float64]) -> Values:
-    """Change of the distance over one part of a voxel along each of its edges, ``(n, 3)``."""
-    around = points[:, None] + _STEP * _TETRAHEDRON @ steps.T
-    distance = resection.distance_mm(around.reshape(-1, 3)).reshape(-1, len(_TETRAHEDRON))
-    slopes: Values = distance @ _TETRAHEDRON / (len(_TETRAHEDRON) * _STEP)
+def slopes_of(
+    resection: Resection, points: Points, distance: Values, steps: npt.NDArray[np.float64]
+) -> Values:
+    """Change of the distance over one part of a voxel along each of its edges, ``(n, 3)``.
+
+    0 where the distance ``(n,)`` in its middle is too large for the cut to pass it.
+    """
+    slopes = np.zeros((len(points), 3))
+    met = np.flatnonzero(np.abs(distance) <= reach_mm(steps))
+    around = points[met, None] + _STEP * _TETRAHEDRON @ steps.T
+    corners = resection.distance_mm(around.reshape(-1, 3)).reshape(-1, len(_TETRAHEDRON))
+    slopes[met] = corners @ _TETRAHEDRON / (len(_TETRAHEDRON) * _STEP)
     return slopes
 
 

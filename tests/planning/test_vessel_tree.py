@@ -1,7 +1,6 @@
 """Trees taken from masks of tubes whose course, radius and branching are known."""
 
 import json
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -321,7 +320,7 @@ def test_thick_slices_leave_one_tree_with_even_lines():
 
 
 def test_merged_vessels_part_where_they_touch():
-    whole = body(grid((1.2, 1.2, 1.2)), added=[([(-20, 2, 0), (-20, 10, 16)], 1.0)])
+    whole = body(grid((1.2, 1.2, 1.2)), added=[BRIDGE])
     merged = whole.mask(PORTAL_VEIN, HEPATIC_VEINS)
     z = points_of(whole.geometry)[:, 2].reshape(merged.shape)
     array = whole.array.copy()
@@ -331,12 +330,45 @@ def test_merged_vessels_part_where_they_touch():
     assert wrong.sum() <= 0.03 * merged.sum()
 
 
-def test_nothing_tells_merged_vessels_apart_without_trunk_or_cava(oblique):
-    without = replace(
-        oblique, array=np.where(oblique.array == LIVER.label, LIVER.label, 0).astype("u1")
-    )
-    with pytest.raises(NothingToDoError, match="label both first"):
-        separate_vessels(without, oblique.mask(PORTAL_VEIN))
+BRIDGE = ([(-20, 2, 0), (-20, 10, 16)], 1.0)
+
+
+def merged_into_one(spacing_mm, *, added=()):
+    """A body with its true labels, one that knows the liver alone, and the mask of all vessels."""
+    whole = body(grid(spacing_mm), added=added)
+    merged = whole.mask(PORTAL_VEIN, HEPATIC_VEINS, VENA_CAVA)
+    liver = ((points_of(whole.geometry) / LIVER_HALF_AXES) ** 2).sum(axis=1).reshape(merged.shape)
+    return whole, whole.with_array((liver < 1).astype(np.uint8) * LIVER.label), merged
+
+
+@pytest.mark.parametrize(
+    ("spacing_mm", "added"),
+    [((1.2, 1.2, 1.2), ()), ((1.2, 1.0, 1.0), [BRIDGE]), ((2.5, 0.8, 0.8), ())],
+)
+def test_vessels_under_one_number_are_told_apart_without_any_other_label(spacing_mm, added):
+    whole, known, merged = merged_into_one(spacing_mm, added=added)
+    divided = separate_vessels(known, merged)
+    for truth, own in ((PORTAL, (PORTAL_VEIN,)), (HEPATIC, (HEPATIC_VEINS, VENA_CAVA))):
+        line = np.concatenate([b.samples_mm(0.5) for b in truth.branches])
+        index = np.rint(whole.geometry.to_index(line)).astype(int)
+        index = index[((index >= 0) & (index < whole.geometry.shape)).all(axis=1)]
+        index = index[whole.mask(*own)[tuple(index.T)]]
+        assert len(index) > 250
+        assert divided.mask(*own)[tuple(index.T)].mean() >= 0.99, truth.system
+    right = divided.mask(VENA_CAVA) & whole.mask(VENA_CAVA)
+    assert right.sum() >= 0.99 * whole.mask(VENA_CAVA).sum()
+    assert len(vessel_trees(divided)) == 2
+
+
+def test_nothing_tells_merged_vessels_apart_without_trunk_or_cava():
+    _, known, merged = merged_into_one((1.6, 1.6, 1.6))
+    height = points_of(known.geometry)[:, 2].reshape(merged.shape)
+    cava = tube(points_of(known.geometry), *CAVA).reshape(merged.shape)
+    with pytest.raises(NothingToDoError, match="label the vena cava"):
+        separate_vessels(known, merged & ~cava)
+    without_trunk = merged & (cava | (height > -30))
+    with pytest.raises(NothingToDoError, match="label a piece of it as portal vein"):
+        separate_vessels(known, without_trunk)
 
 
 def test_missing_vessels_and_livers_are_refused(oblique):
