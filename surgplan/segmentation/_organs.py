@@ -131,14 +131,19 @@ class _Scene:
 
     def body(self, mask: Mask) -> _Body | None:
         """Of a structure; None where it is thin everywhere."""
-        core = ndimage.binary_erosion(mask, iterations=self.core)
+        boxes = ndimage.find_objects(mask.view(np.uint8))
+        if not boxes:
+            return None
+        here, image = mask[boxes[0]], self.image[boxes[0]]
+        core = ndimage.binary_erosion(here, iterations=self.core)
         if not core.any():
             return None
-        level, spread = _level(self.image[core])
-        like = mask & (np.abs(self.image - level) < SPREADS * spread)
+        level, spread = _level(image[core])
+        like = here & (np.abs(image - level) < SPREADS * spread)
         main = larger_pieces(ndimage.binary_erosion(like, iterations=self.core), share=1.0)
-        grown = ndimage.binary_dilation(main, iterations=self.core) & like
-        return _Body(mask=grown, level_hu=level, spread_hu=spread)
+        body = np.zeros_like(mask)
+        body[boxes[0]] = ndimage.binary_dilation(main, iterations=self.core) & like
+        return _Body(mask=body, level_hu=level, spread_hu=spread)
 
     def outlined(self, before: Mask, label: int) -> tuple[Mask, Floats] | None:
         """The organ as the image shows it, and how far inside each voxel lies, -1 to 1."""
