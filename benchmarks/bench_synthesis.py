@@ -230,7 +230,7 @@ def main() -> None:
     parser.add_argument("--slow", action="store_true", help="also 1000 steps of the flow")
     parser.add_argument("--card", action="store_true", help="write figures into the model card")
     parser.add_argument(
-        "--only", nargs="+", choices=PARTS, default=PARTS, help="parts to be measured this time"
+        "--only", nargs="*", choices=PARTS, default=PARTS, help="parts to be measured this time"
     )
     args = parser.parse_args()
     found: dict[str, Any] = read_json(args.out) if args.out.exists() else {}
