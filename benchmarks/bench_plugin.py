@@ -30,6 +30,7 @@ import napari
 import numpy as np
 import numpy.typing as npt
 from bench_planning import body
+from qtpy.QtCore import QEventLoop, QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_surgplan._follow import follow
@@ -48,6 +49,7 @@ REST_TURNS = 200
 STEP_MM = 0.5
 CALM_TURNS = 50
 PATIENCE_S = 300.0
+TICK_MS = 20
 KINDS = ("plane", "curved")
 WANTED = {
     "longest block while opening, ms": 100.0,
@@ -234,10 +236,14 @@ def _now() -> Times:
 
 
 def _until(condition: Callable[[], bool]) -> None:
+    """Let the window wait for what comes, as it does for a user, without asking over and over."""
+    flags = QEventLoop.ProcessEventsFlag.AllEvents | QEventLoop.ProcessEventsFlag.WaitForMoreEvents
     end = time.monotonic() + PATIENCE_S
+    tick = QTimer()
+    tick.start(TICK_MS)  # for conditions that no event tells of
     while not condition() and time.monotonic() < end:
-        QApplication.processEvents()
-        time.sleep(0.001)
+        QApplication.processEvents(flags)
+    tick.stop()
 
 
 def _p95(times: list[Times]) -> Times:

@@ -35,6 +35,7 @@ class LazyControls(QObject):
         layers.events.removed.connect(self._remove)
         layers.selection.events.changed.connect(self._wait)
         self._turns = Turns(viewer)
+        container.destroyed.connect(self._turns.clear)
         container.installEventFilter(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:

@@ -10,6 +10,7 @@ from napari.experimental import link_layers, unlink_layers
 from napari.layers import Labels, Layer
 
 from napari_surgplan._eyes import SCAN, WARM, Eyes, fits, role_of, set_outline, set_shown
+from napari_surgplan._slices import quick
 from napari_surgplan._tools import without_tools
 from napari_surgplan._turns import Turns
 from napari_surgplan._warm import make_room
@@ -76,7 +77,8 @@ class Mirror:
             return
         content, settings, kind = layer.as_layer_data_tuple()
         settings["visible"] = self._is_shown(layer)
-        copy = self._copies[layer] = without_tools(Layer.create(content, dict(settings), kind))
+        made = quick(Layer.create(content, dict(settings), kind), listed=False)
+        copy = self._copies[layer] = without_tools(made)
         set_outline(copy, layer, self.pane.dims.ndisplay)
         link_layers([layer, copy])
         own = ["visible"] + ["colormap", "contour"] * isinstance(layer, Labels)

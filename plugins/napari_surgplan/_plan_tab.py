@@ -64,7 +64,7 @@ class PlanTab(QWidget):
         self.session = session
         self._post = Post(self)
         self._turns = Turns(viewer)
-        self.planner = Planner(session, here=self._post)
+        self.planner = Planner(session, here=self._post, painted=self._post.after_painting)
         self.scene = CutScene(self.planner)
         self.clicks = PlanClicks(self.planner)
         self.mice = Mice(session, viewer, self._mouse)
@@ -171,8 +171,7 @@ class PlanTab(QWidget):
         planner.ready_changed.connect(self._show_ready)
         planner.numbers_changed.connect(self._show_numbers)
         planner.cut_changed.connect(lambda *_: self._calm.start())
-        self._calm.timeout.connect(self.scene.catch_up)
-        self._calm.timeout.connect(self._ask_map)
+        self._calm.timeout.connect(self._catch_up)
         self._late.timeout.connect(self._show_late)
         self.pages.currentChanged.connect(self._ask_map)
         self.pages.currentChanged.connect(self._show_plans)
@@ -277,6 +276,12 @@ class PlanTab(QWidget):
         self.hint.setText(hint)
         self.hint.setVisible(bool(hint))
         self.finish.setVisible(self.clicks.mode == "drawn")
+
+    def _catch_up(self) -> None:
+        """What is slow to draw, once the hand rests and the numbers are there."""
+        if self.planner.draft is None or self.planner.standing is not None:
+            self.scene.catch_up()
+            self._ask_map()
 
     def _ask_map(self) -> None:
         draft, looked_at = self.planner.draft, self.pages.currentWidget() is self.map

@@ -64,6 +64,9 @@ class Planner:
         The case.
     here
         Runs a function on the thread of the window; at once where there is none.
+    painted
+        Runs a function on it when what was drawn is painted: beside the engine, painting would take
+        twice as long.
 
     Attributes
     ----------
@@ -79,9 +82,16 @@ class Planner:
     numbers_changed = Signal()
     ready_changed = Signal()
 
-    def __init__(self, session: Session, here: Here = lambda call: call()) -> None:
+    def __init__(
+        self,
+        session: Session,
+        here: Here = lambda call: call(),
+        painted: Here = lambda call: call(),
+    ) -> None:
         self.session = session
         self.here = here
+        self._painted = painted
+        self._asking = False
         self.wishes = Wishes()
         self.prepared: PreparedLiver | None = None
         self.grid: LiverGrid | None = None
@@ -226,14 +236,24 @@ class Planner:
         if blank and before is not None and before.name == draft.name:
             draft = replace(draft, sheet=before.sheet)
         self.draft, self._keep = draft, keep
-        if draft.assessment is None or draft.lacks_stages:
-            self.judge.ask((draft, self.wishes))  # first: it goes on beside the drawing
         if blank and quick:
             sheet = cut_sheet(prepared, draft.resection, step_mm=HELD_STEP_MM)
             self.draft = replace(self.draft, sheet=sheet)
         self.cut_changed.emit()
         self.numbers_changed.emit()
-        if not (self.held and quick):  # else it is drawn well once it is let go
+        if not self._asking:
+            self._asking = True
+            self._painted(self._ask)
+
+    def _ask(self) -> None:
+        """Have the cut at work judged and drawn well, as far as it is not yet."""
+        self._asking = False
+        draft = self.draft
+        if draft is None or self.prepared is None:
+            return
+        if draft.assessment is None or draft.lacks_stages:
+            self.judge.ask((draft, self.wishes))
+        if not (self.held and quick_to_draw(draft.resection)):  # else once it is let go
             self.drawer.ask(draft)
 
     def _drawn(self, draft: Draft) -> Draft:

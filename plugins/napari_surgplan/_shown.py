@@ -30,6 +30,7 @@ from napari_surgplan._layers import (
     to_world,
 )
 from napari_surgplan._preferences import Preferences
+from napari_surgplan._slices import quick
 from napari_surgplan._solids import Solid, Solids
 from napari_surgplan._tools import without_tools
 from napari_surgplan._turns import Turns
@@ -287,6 +288,7 @@ class Shown:
         layer = without_tools(Layer.create(data, settings, kind))
         set_outline(layer, layer, self.viewer.dims.ndisplay)
         self.viewer.layers.insert(at, layer)
+        quick(layer, listed=True)
         # The scan stays chosen: napari tells its value under the pointer, and no key edits labels.
         selection.active = layer if before is None else before
         return layer

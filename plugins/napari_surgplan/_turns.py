@@ -7,10 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 BREATH_MS = 12
-"""Between two pieces, for mouse, keys and painting, which Qt begins 5 ms after it is asked for.
-
-With 0 it would do all pieces in one go.
-"""
+"""Between two pieces, for mouse, keys and painting; with 0 Qt would do all pieces in one go."""
 _waiting: deque[tuple[Turns, Callable[[], None]]] = deque()
 _later: deque[tuple[Turns, Callable[[], None]]] = deque()
 """Of all views together, or each would take its turn at the same time."""

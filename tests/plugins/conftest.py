@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,10 @@ import pytest
 
 pytest.importorskip("napari", reason="needs the gui extra")
 
+from napari.components import ViewerModel
+
+from napari_surgplan._planner import Planner
+from napari_surgplan._session import Session
 from surgplan.io import write_label_map, write_volume
 from surgplan.volume import (
     ANATOMY,
@@ -91,6 +96,36 @@ def files(body, tmp_path_factory) -> Path:
     write_volume(body[0], folder / "scan.nii.gz")
     write_label_map(body[1], folder / "labels.seg.nrrd")
     return folder
+
+
+@pytest.fixture
+def session(files):
+    """A scan with structures, in a viewer without a window."""
+    session = Session(ViewerModel())
+    session.open(files / "scan.nii.gz")
+    session.open(files / "labels.seg.nrrd")
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def planner(session):
+    """Ready to plan on it, with a margin of 5 mm."""
+    planner = Planner(session)
+    planner.take_ready(planner.make_ready())
+    planner.wish(margin_mm=5.0)
+    yield planner
+    settled(planner)
+
+
+def settled(planner: Planner) -> None:
+    """Wait until the engine has nothing to do."""
+    end = time.monotonic() + 60
+    while any(
+        n.busy for n in (planner.maker, planner.drawer, planner.judge, planner.stager.worker)
+    ):
+        assert time.monotonic() < end
+        time.sleep(0.005)
 
 
 @pytest.fixture

@@ -26,7 +26,6 @@ from napari_surgplan._plan_clicks import PlanClicks
 from napari_surgplan._plan_columns import compared
 from napari_surgplan._plan_rows import headline, rows_of
 from napari_surgplan._planner import STARTS, Planner
-from napari_surgplan._session import Session
 from napari_surgplan._sides import resected_points
 from surgplan.planning import (
     BezierResection,
@@ -41,6 +40,8 @@ from surgplan.planning import (
     propose,
 )
 
+from .conftest import settled
+
 
 def alone(plan: Plan) -> Standing:
     """How a plan of one operation stands."""
@@ -54,29 +55,6 @@ def plan_of(label_map, name, cut) -> Plan:
         assessment=assess(label_map, cut, margin_mm=5),
         labels_fingerprint=label_map.fingerprint(),
     )
-
-
-def settled(planner: Planner) -> None:
-    """Wait until the engine has nothing to do."""
-    end = time.monotonic() + 60
-    while any(
-        n.busy for n in (planner.maker, planner.drawer, planner.judge, planner.stager.worker)
-    ):
-        assert time.monotonic() < end
-        time.sleep(0.005)
-
-
-@pytest.fixture
-def planner(files):
-    session = Session(ViewerModel())
-    session.open(files / "scan.nii.gz")
-    session.open(files / "labels.seg.nrrd")
-    planner = Planner(session)
-    planner.take_ready(planner.make_ready())
-    planner.wish(margin_mm=5.0)
-    yield planner
-    settled(planner)
-    session.close()
 
 
 @pytest.fixture

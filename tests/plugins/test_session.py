@@ -35,15 +35,6 @@ def plan_of(label_map, name: str, x: float = -10.0) -> Plan:
     )
 
 
-@pytest.fixture
-def session(files):
-    session = Session(ViewerModel())
-    session.open(files / "scan.nii.gz")
-    session.open(files / "labels.seg.nrrd")
-    yield session
-    session.close()
-
-
 def test_layers_carry_millimetres_roles_and_uint8_labels(session, body) -> None:
     layers = session.viewer.layers
     roles = [role_of(x) for x in layers]

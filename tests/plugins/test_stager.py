@@ -22,24 +22,11 @@ from surgplan.planning import (
     stages_of,
 )
 
-from .test_planner import settled
+from .conftest import settled
 
 LEFT = PlaneResection(point_mm=(45, 0, 0), normal=(1, 0, 0))
 RIGHT = PlaneResection(point_mm=(28, 0, 0), normal=(-1, 0, 0))
 """Between them stay about 15 %, too little; grown 1.38 times as well."""
-
-
-@pytest.fixture
-def planner(files):
-    session = Session(ViewerModel())
-    session.open(files / "scan.nii.gz")
-    session.open(files / "labels.seg.nrrd")
-    planner = Planner(session)
-    planner.take_ready(planner.make_ready())
-    planner.wish(margin_mm=5.0)
-    yield planner
-    settled(planner)
-    session.close()
 
 
 @pytest.fixture

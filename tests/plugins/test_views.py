@@ -13,19 +13,9 @@ from napari_surgplan._cross import cross_of, hit_of, keep_context
 from napari_surgplan._dress import FROM_THE_FRONT, dress
 from napari_surgplan._eyes import SCAN, STRUCTURES, is_empty, role_of
 from napari_surgplan._mirror import Mirror
-from napari_surgplan._session import Session
 from napari_surgplan._tools import TOOLS
 from napari_surgplan._warm import keep_warm, make_room
 from surgplan.volume import LIVER, LIVER_TUMOUR
-
-
-@pytest.fixture
-def session(files):
-    session = Session(ViewerModel())
-    session.open(files / "scan.nii.gz")
-    session.open(files / "labels.seg.nrrd")
-    yield session
-    session.close()
 
 
 @pytest.fixture
