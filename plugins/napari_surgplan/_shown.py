@@ -32,7 +32,7 @@ from napari_surgplan._layers import (
 from napari_surgplan._preferences import Preferences
 from napari_surgplan._slices import quick
 from napari_surgplan._solids import Solid, Solids
-from napari_surgplan._tools import without_tools
+from napari_surgplan._tools import own_voxels, without_tools
 from napari_surgplan._turns import Turns
 from surgplan.mesh import Surface
 from surgplan.volume import (
@@ -207,9 +207,10 @@ class Shown:
         if first:
             settings["metadata"][OUTLINE] = self._outline
             settings["colormap"] = self._colours = self._wanted_colours(label_map)
-            self._add((np.array(data), settings, kind), STRUCTURES, at=1)
+            layer = self._add((data, settings, kind), STRUCTURES, at=1)
+            layer.events.mode.connect(partial(own_voxels, layer))
         elif self._painted is not label_map:
-            layer.data = np.array(data)  # its own: a brush writes into it
+            layer.data = np.array(data) if layer.data.flags.writeable else data
             layer.metadata.update(settings["metadata"])
         self._painted = label_map
         self._turns.add(self._show_unsure)

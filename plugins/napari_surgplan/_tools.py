@@ -1,9 +1,13 @@
-"""What napari draws for tools that nobody has taken up yet."""
+"""What layers do without until somebody takes up a tool: pictures of it, voxels to write into."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+LOOKING = ("pan_zoom", "transform", "pick")
+"""Modes in which a layer of labels is not written into."""
 TOOLS = ("polygon", "brush_stroke")
 
 
@@ -25,3 +29,9 @@ def _show_once_taken_up(overlay: Any) -> None:
         overlay.visible = True
 
     overlay.events.enabled.connect(take_up)
+
+
+def own_voxels(layer: Any) -> None:
+    """Let a layer have voxels of its own once something is taken up that writes into them."""
+    if layer.mode not in LOOKING and not layer.data.flags.writeable:
+        layer.data = np.array(layer.data)

@@ -12,6 +12,7 @@ from napari.layers import Image
 from napari_surgplan._cross import cross_of, hit_of, keep_context
 from napari_surgplan._dress import FROM_THE_FRONT, dress
 from napari_surgplan._eyes import SCAN, STRUCTURES, is_empty, role_of
+from napari_surgplan._layers import upright
 from napari_surgplan._mirror import Mirror
 from napari_surgplan._tools import TOOLS
 from napari_surgplan._warm import keep_warm, make_room
@@ -69,6 +70,15 @@ def test_painting_in_a_pane_paints_the_same_voxels(session, pane) -> None:
     assert copy.mode == "paint"
     copy.data_setitem((np.array([3]), np.array([4]), np.array([5])), LIVER_TUMOUR.label)
     assert main.data[3, 4, 5] == LIVER_TUMOUR.label
+
+
+def test_what_is_looked_at_is_shared_and_what_is_painted_on_is_a_copy(session, pane) -> None:
+    layer, whole = session.shown.layer(STRUCTURES), upright(session.label_map).array
+    assert np.shares_memory(layer.data, whole)
+    layer.mode = "paint"
+    layer.data_setitem((np.array([3]), np.array([4]), np.array([5])), LIVER_TUMOUR.label)
+    assert layer.data[3, 4, 5] == LIVER_TUMOUR.label != whole[3, 4, 5]
+    assert np.shares_memory(layer.data, role(pane, STRUCTURES).data)
 
 
 def test_points_dragged_in_a_pane_are_dragged_in_the_viewer(session, pane) -> None:
