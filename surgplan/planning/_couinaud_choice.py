@@ -59,6 +59,14 @@ def sides_cut_off(label_map: LabelMap) -> tuple[str, ...]:
     )
 
 
+def cut_off_warning(side: str) -> str:
+    """What that means, in one sentence for every place that tells it."""
+    return (
+        f"The liver reaches the {side} edge of the scan: part of it may be missing, and volumes "
+        "and segments there may be too small."
+    )
+
+
 def choose_couinaud(
     vessels: CouinaudSegments | None,
     learned: Mapping[str, float] | None,
@@ -92,10 +100,7 @@ def choose_couinaud(
     if vessels is None and learned is None:
         msg = "Couinaud segments need labelled vessels or the network (`surgplan[ai]`)"
         raise NothingToDoError(msg)
-    missing = tuple(
-        f"The liver reaches the {side} edge of the scan: segments there may be cut off."
-        for side in cut_off
-    )
+    missing = tuple(cut_off_warning(side) for side in cut_off)
     against_shape = _against_shape(learned, cut_off)
     against_vessels = _against_vessels(vessels)
     take_learned = learned is not None and (not against_shape or bool(against_vessels))

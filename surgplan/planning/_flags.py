@@ -36,18 +36,22 @@ def flags_of(
 def flags_on_function(
     function: FunctionalRemnant | None, verdicts: Sequence[Verdict], flr_percent: float
 ) -> Iterator[str]:
-    """Where a remnant is large enough, but not what of it keeps its vessels."""
+    """Where a remnant is large enough, but not what of it keeps its vessels; one sentence."""
     if function is None:
         return
     share = function.flr_percent / max(flr_percent, 1e-9)
-    for verdict in verdicts:
-        working = verdict.value_percent * share
-        if verdict.passed and working < verdict.minimum_percent:
-            yield (
-                f"The remnant is {verdict.value_percent:.3g} % {verdict.name}, but only "
-                f"{working:.3g} % keeps {function.kept}: below {verdict.minimum_percent:g} % "
-                f"({verdict.source})."
-            )
+    low = [v for v in verdicts if v.passed and v.value_percent * share < v.minimum_percent]
+    if low:
+        first, *others = low
+        also = "; ".join(
+            f"{v.value_percent * share:.3g} % {v.name}, below {v.minimum_percent:g} %"
+            for v in others
+        )
+        yield (
+            f"The remnant is {first.value_percent:.3g} % {first.name}, but only "
+            f"{first.value_percent * share:.3g} % keeps {function.kept}: below "
+            f"{first.minimum_percent:g} % ({first.source})" + (f"; also {also}." if also else ".")
+        )
 
 
 def flags_on_remnant(verdicts: Sequence[Verdict]) -> Iterator[str]:

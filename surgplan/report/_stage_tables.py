@@ -15,7 +15,8 @@ _OPERATIONS = {1: "first", 2: "second"}
 def operations(plan: Facts) -> Table:
     """Both operations of a plan in two stages; no rows for any other plan."""
     return table(
-        "Two stages: what each operation takes",
+        "Two stages: what each operation takes, and the functional liver left after it (after the "
+        "second, grown as assumed)",
         ["Operation", "Takes", "Tumours", ">Resected", ">Ligated", ">Left in place"],
         [
             [
@@ -34,8 +35,8 @@ def operations(plan: Facts) -> Table:
 def growth(plan: Facts) -> Table:
     """The liver that stays after both operations, as it is before each."""
     return table(
-        "Two stages: the future liver remnant before each operation, and its share of the "
-        "functional liver measured on the scan",
+        "Two stages: the future liver remnant before each operation, its share of the functional "
+        "liver measured on the scan, and whether that is enough to live on after the second",
         ["Before the", ">Remnant", ">Share", "Enough", "Growth by then", "Source of the growth"],
         [
             [

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from surgplan.planning import sides_cut_off
+from surgplan.planning._couinaud_choice import cut_off_warning
 from surgplan.report._input import ReportInput
 from surgplan.report._slices import tilt_deg
 from surgplan.volume import HEPATIC_VEINS, LIVER, LIVER_TUMOUR, PORTAL_VEIN, LabelMap
@@ -17,6 +18,9 @@ LOW_CONFIDENCE = 0.7
 
 THICK_SLICES_MM = 3.0
 """Lateral segments lose about 5 % of their volume at 5 mm (PMC3226887)."""
+
+OFF_MM = 1
+"""On phantoms the diameters of a tenth of the vessels are off by 0.8 mm at 4 mm, 1.2 at 5 mm."""
 
 TILT_DEG = 5.0
 
@@ -35,7 +39,7 @@ def warnings_of(report: ReportInput, confidence: Mapping[str, float]) -> list[st
     given = report.provenance.get("warnings", [])
     labels = report.provenance.get("labels", {})
     made = ["This scan is synthetic: it shows no patient."] if report.volume.is_synthetic else []
-    return [
+    told = [
         *made,
         *_missing(report.label_map),
         *_cut_off(report.label_map),
@@ -44,6 +48,7 @@ def warnings_of(report: ReportInput, confidence: Mapping[str, float]) -> list[st
         *_coarse(report),
         *(str(w) for w in given),
     ]
+    return list(dict.fromkeys(told))  # steps before may have seen the same
 
 
 def mean_confidence(report: ReportInput) -> dict[str, float]:
@@ -79,10 +84,7 @@ def _missing(label_map: LabelMap) -> Iterator[str]:
 def _cut_off(label_map: LabelMap) -> Iterator[str]:
     """The liver in the outermost voxels: the scan may end before it does."""
     for side in sides_cut_off(label_map):
-        yield (
-            f"The liver reaches the {side} edge of the scan: part of it may be missing, and "
-            "volumes may be too small."
-        )
+        yield cut_off_warning(side)
 
 
 def _unsure(confidence: Mapping[str, float]) -> Iterator[str]:
@@ -100,7 +102,8 @@ def _coarse(report: ReportInput) -> Iterator[str]:
     if thickest > THICK_SLICES_MM:
         yield (
             f"Slices lie {thickest:.1f} mm apart: volumes of thin parts and margins are less "
-            "certain than the decimals suggest."
+            "certain than the decimals suggest, and diameters of one vessel in ten are off by "
+            f"about {OFF_MM:g} mm or more, above all of thin ones that run level."
         )
     if not geometry.is_orthogonal:
         yield "The axes of the scan are not perpendicular: slices are shown sheared."

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from surgplan.planning import (
+    Patient,
     PlaneResection,
     UnionResection,
     VesselBranch,
@@ -249,6 +250,11 @@ def test_a_large_remnant_without_its_vessels_is_flagged(liver):
     assert said.flr_percent > 70
     assert said.function.flr_percent < 1
     assert any("keeps both portal supply and hepatic drainage: below 25 %" in f for f in said.flags)
+    small = Patient(height_cm=60, weight_kg=6)  # so that the remnant is enough for every threshold
+    told = assess_prepared(liver(), trunk, margin_mm=1, patient=small)
+    (flag,) = (f for f in told.flags if "keeps both" in f)
+    assert len(told.verdicts) > 1
+    assert all(v.name in flag for v in told.verdicts if v.passed)
     spared = PlaneResection(point_mm=(20, 0, 0), normal=(1, 0, 0))
     assert not any("keeps both" in f for f in assess_prepared(liver(), spared, margin_mm=1).flags)
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from surgplan.planning import choose_couinaud, sides_cut_off
 from surgplan.report import ReportInput
 from surgplan.report._slices import tilt_deg
 from surgplan.report._warnings import mean_confidence, warnings_of
-from surgplan.volume import PORTAL_VEIN, Geometry, LabelMap, Volume, crop, reorient
+from surgplan.volume import LIVER, PORTAL_VEIN, Geometry, LabelMap, Volume, crop, reorient
 
 Scan = Callable[[Geometry, LabelMap], Volume]
 
@@ -60,7 +61,8 @@ def test_missing_structures_are_named(
 
 def test_thick_and_tilted_scans_and_what_came_before_are_named(case: ReportInput) -> None:
     sentences = warnings_of(replace(case, provenance={"warnings": ["Motion."]}), {})
-    assert any("4.0 mm apart" in w for w in sentences)
+    (thick,) = (w for w in sentences if "4.0 mm apart" in w)
+    assert "diameters of one vessel in ten are off by about 1 mm" in thick
     assert any(f"tilted by {tilt_deg(case.volume.geometry):.0f} degrees" in w for w in sentences)
     assert sentences[-1] == "Motion."
 
@@ -73,6 +75,18 @@ def test_doubts_of_the_segmentation_are_told_once(case: ReportInput) -> None:
     sentences = warnings_of(replace(case, provenance={"labels": {"doubts": doubts}}), {})
     assert sentences.count("No portal phase.") == 1
     assert "Unsure." not in sentences
+
+
+def test_a_liver_that_is_cut_off_is_told_once(case: ReportInput) -> None:
+    array = case.label_map.array.copy()
+    array[0, 20:25, 20:25] = LIVER.label
+    labels = case.label_map.with_array(array)
+    (side,) = sides_cut_off(labels)
+    before = choose_couinaud(None, {"II": 0.9}, cut_off=(side,)).warnings
+    provenance = {"warnings": list(before)}
+    cut_off = replace(case, label_map=labels, plans=(), provenance=provenance)
+    assert sum(f"reaches the {side} edge" in w for w in before) == 1
+    assert sum(f"reaches the {side} edge" in w for w in warnings_of(cut_off, {})) == 1
 
 
 def test_only_low_confidence_is_named(case: ReportInput) -> None:
