@@ -3,7 +3,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from surgplan.planning import BezierResection, PlaneResection, UnionResection, prepare
-from surgplan.planning._clusters import Clusters, Look, sides
+from surgplan.planning._clusters import Clusters, Look, looks_at, lowest, sides
 from surgplan.planning._nearest import nearest_of_voxels
 from surgplan.volume import LIVER
 
@@ -56,9 +56,42 @@ def test_few_points_are_asked_about(clusters):
             self.asked += len(points_mm)
             return PLANE.distance_mm(points_mm)
 
+        def lower(self, points_mm, distance_mm):
+            np.minimum(distance_mm, self.distance_mm(points_mm), out=distance_mm)
+
     cut = Counted()
     sides(clusters, cut)
     assert cut.asked < 0.5 * len(clusters.points_mm)
+
+
+@pytest.mark.parametrize("cut", CUTS, ids=lambda c: c.kind)
+def test_the_lowest_of_points_is_that_of_all_of_them(clusters, cut):
+    asked = []
+
+    def distance_mm(points_mm):
+        asked.append(len(points_mm))
+        return cut.distance_mm(points_mm)
+
+    assert lowest(clusters, distance_mm) == cut.distance_mm(clusters.points_mm).min()
+    assert sum(asked) < 0.5 * len(clusters.points_mm)
+
+
+@pytest.mark.parametrize("cut", CUTS, ids=lambda c: c.kind)
+def test_sets_in_regions_know_what_they_know_alone(clusters, cut):
+    """Middles that are not asked about change neither sides, nor what is near, nor the highest."""
+    other = Clusters.of(clusters.points_mm[::3] + np.array([9.0, -4.0, 2.0]), 5.0)
+    regions = Clusters.of(np.concatenate([clusters.centre_mm, other.centre_mm]), 24.0)
+    many = looks_at(cut, (clusters, other), regions, (3.0, np.inf))
+    assert not np.isfinite(many[0].known).any()
+    for look, own in zip(many, (clusters, other), strict=True):
+        alone, true = Look(own, cut), cut.distance_mm(own.points_mm)
+        assert look.highest() == alone.highest()
+        near = np.abs(true) <= 3.0
+        np.testing.assert_allclose(look.within(3.0)[near], true[near], atol=1e-9)
+        assert ((look.known < 0) == (true < 0)).all()
+    assert np.flatnonzero(many[1].nearest_cluster()) == np.argmin(
+        np.abs(cut.distance_mm(other.centre_mm))
+    )
 
 
 def test_no_points_are_no_clusters():
