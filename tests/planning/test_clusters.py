@@ -65,7 +65,9 @@ def test_few_points_are_asked_about(clusters):
 
 
 @pytest.mark.parametrize("cut", CUTS, ids=lambda c: c.kind)
-def test_the_lowest_of_points_is_that_of_all_of_them(clusters, cut):
+def test_the_lowest_of_points_is_that_of_all_of_them(cut):
+    points = np.random.default_rng(4).uniform(-60, 60, size=(8000, 3))
+    clusters = Clusters.of(points, 12.0)
     asked = []
 
     def distance_mm(points_mm):
