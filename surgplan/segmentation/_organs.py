@@ -33,6 +33,7 @@ SOFT_TISSUE_HU = 55.0  # muscle, bowel wall
 LEAST_CONTRAST_HU = 35.0
 FAT_HU = -100.0
 NEAR_FAT_HU = -50.0
+LEAST_SPREADS = 2.0  # less contrast than that: cortex and medulla differ as much, as arterially
 LEAST_SPREAD_HU = 6.0
 SPREADS = 3.5
 LEAST_SHARE = 0.2  # of the largest part: a smaller one is another structure as bright
@@ -150,7 +151,8 @@ class _Scene:
         body = self.body(before)
         if body is None or not body.mask.any():
             return None
-        if body.level_hu < SOFT_TISSUE_HU + LEAST_CONTRAST_HU:
+        contrast_hu = body.level_hu - SOFT_TISSUE_HU
+        if contrast_hu < max(LEAST_CONTRAST_HU, LEAST_SPREADS * body.spread_hu):
             return self._against_fat(before, body)
         return self._grown(before, body, label)
 

@@ -95,6 +95,16 @@ def test_without_contrast_agent_fat_alone_bounds_it() -> None:
     assert leaked.sum() < 0.01 * SHAPE.sum()
 
 
+def test_cortex_and_medulla_in_the_arterial_phase_stay_together() -> None:
+    hu = scene(170.0, FAT)
+    pyramids = ball((60, 75, 75), (43, 23, 20)) & (np.indices(FINE.shape)[0] % 24 < 14)
+    hu = hu - 95 * coarse(pyramids)
+    logits = scores(NOTHING, NOTHING)
+    before = found(logits)
+    settle_organs(logits, hu, 3.0)
+    assert dice(found(logits), SHAPE) > dice(before, SHAPE) - 0.005
+
+
 def test_soft_tissue_alone_does_not_let_it_grow() -> None:
     logits = scores(NOTHING, NOTHING)
     logits[LIVER.label] = 0
