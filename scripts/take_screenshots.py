@@ -84,9 +84,10 @@ class Camera:
     def take(self, folder: Path, name: str) -> None:
         """A picture of the whole window."""
         planner = self.dock.tab(PlanTab).planner
-        self.until(lambda: not (anything_waits() or planner.drawer.busy or planner.judge.busy))
-        rest = time.monotonic() + REST_S
-        self.until(lambda: time.monotonic() > rest)
+        for _ in range(2):  # what is slow to draw begins once the rest is painted
+            self.until(lambda: not (anything_waits() or planner.drawer.busy or planner.judge.busy))
+            rest = time.monotonic() + REST_S
+            self.until(lambda rest=rest: time.monotonic() > rest)
         picture = self.viewer.window.screenshot(canvas_only=False, flash=False)
         Image.fromarray(picture).convert("RGB").save(folder / f"{name}.png", optimize=True)
 
@@ -122,6 +123,7 @@ def _plan(camera: Camera, folder: Path) -> None:
     tab.pages.setCurrentWidget(tab.map)
     camera.until(lambda: tab.map.picture is not None)
     camera.take(folder, "map")
+    _plan_two_stages(camera, tab, folder)
     tab.proposals.button.click()
     known = len(session.plans)
     camera.until(lambda: len(session.plans) > known)
@@ -129,6 +131,16 @@ def _plan(camera: Camera, folder: Path) -> None:
     tab.pages.setCurrentWidget(tab.compare)
     camera.take(folder, "compare")
     session.choose_plan(session.plans[0].name)
+
+
+def _plan_two_stages(camera: Camera, tab: PlanTab, folder: Path) -> None:
+    """The wedges first, and a flat cut once the remnant has grown."""
+    session, known = camera.dock.session, len(camera.dock.session.plans)
+    tab.stages.button.click()
+    tab.buttons["plane"].click()
+    camera.until(lambda: len(session.plans) > known and tab.planner.standing is not None)
+    tab.pages.setCurrentWidget(tab.table)
+    camera.take(folder, "stages")
 
 
 def _rehearse(camera: Camera, folder: Path) -> None:

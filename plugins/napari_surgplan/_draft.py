@@ -7,16 +7,24 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from napari_surgplan._follow import Progress, silent
 from napari_surgplan._sides import LiverGrid
+from surgplan.errors import NothingToDoError
 from surgplan.planning import (
     Assessment,
+    BezierResection,
     Condition,
     CutSheet,
+    FreehandResection,
     Patient,
+    PlaneResection,
     PreparedLiver,
     Resection,
     Stage,
     TwoStageResection,
+    UnionResection,
+    couinaud_from_vessels,
+    prepare,
 )
 from surgplan.volume import LabelMap
 
@@ -64,6 +72,17 @@ class Draft:
         """Whether it is an operation in two whose stages are not known yet."""
         return isinstance(self.resection, TwoStageResection) and not self.stages
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether it can be drawn between two moves of the mouse."""
+        return _is_quick(self.resection)
+
+
+def _is_quick(resection: Resection) -> bool:
+    if isinstance(resection, UnionResection | TwoStageResection):
+        return all(_is_quick(part) for part in resection.parts)
+    return isinstance(resection, PlaneResection | BezierResection | FreehandResection)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Ready:
@@ -72,3 +91,26 @@ class Ready:
     prepared: PreparedLiver
     grid: LiverGrid
     segments: LabelMap | None
+
+    @classmethod
+    def of(cls, label_map: LabelMap, progress: Progress = silent) -> Ready:
+        """Make a case ready; slow, so on a worker."""
+        progress(0.0, "outlining liver and tumours")
+        prepared = prepare(label_map)
+        grid = LiverGrid.of(prepared)
+        progress(0.2, "following the vessels")
+        segments = segments_of(prepared)
+        progress(1.0, "ready")
+        return cls(prepared=prepared, grid=grid, segments=segments)
+
+
+def segments_of(prepared: PreparedLiver) -> LabelMap | None:
+    """Couinaud's segments by the vessels; None where those do not tell them."""
+    vessels = prepared.perfusions
+    if vessels.portal is None or vessels.hepatic is None:
+        return None
+    try:
+        found = couinaud_from_vessels(prepared.label_map, vessels.portal.tree, vessels.hepatic.tree)
+    except NothingToDoError:
+        return None
+    return found.label_map

@@ -105,6 +105,24 @@ def _target(painter: QPainter, colour: QColor) -> None:
         painter.drawLine(QPointF(12 + 4 * x, 12 + 4 * y), QPointF(12 + 10 * x, 12 + 10 * y))
 
 
+def _back(painter: QPainter, colour: QColor) -> None:
+    path = QPainterPath(QPointF(5, 9))
+    path.lineTo(15, 9)
+    path.cubicTo(22, 9, 22, 19, 15, 19)
+    path.lineTo(9, 19)
+    path.moveTo(9.5, 4.5)
+    path.lineTo(5, 9)
+    path.lineTo(9.5, 13.5)
+    painter.setPen(_pen(colour, 2.2))
+    painter.drawPath(path)
+
+
+def _forward(painter: QPainter, colour: QColor) -> None:
+    painter.translate(24, 0)
+    painter.scale(-1, 1)
+    _back(painter, colour)
+
+
 DRAWINGS: dict[str, Callable[[QPainter, QColor], None]] = {
     "plane": _plane,
     "curved": _curved,
@@ -113,4 +131,6 @@ DRAWINGS: dict[str, Callable[[QPainter, QColor], None]] = {
     "territory": _branch,
     "drawn": _draw,
     "target": _target,
+    "undo": _back,
+    "redo": _forward,
 }

@@ -9,11 +9,11 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QInputDialog,
     QPushButton,
-    QStyle,
     QToolButton,
     QWidget,
 )
 
+from napari_surgplan._icons import icon
 from napari_surgplan._session import Session
 from surgplan.errors import UsageError
 
@@ -31,9 +31,8 @@ class PlanBar(QWidget):
         self.delete = _button("Delete", "Delete the plan; Undo brings it back", "")
         self.undo = QToolButton()
         self.redo = QToolButton()
-        style = self.style()
-        self.undo.setIcon(style.standardIcon(QStyle.StandardPixmap.SP_ArrowBack))
-        self.redo.setIcon(style.standardIcon(QStyle.StandardPixmap.SP_ArrowForward))
+        self.undo.setIcon(icon("undo"))
+        self.redo.setIcon(icon("redo"))
         self.undo.setToolTip("Undo (Ctrl+Alt+Z)")
         self.redo.setToolTip("Redo (Ctrl+Alt+Y)")
         self.undo.setShortcut("Ctrl+Alt+Z")

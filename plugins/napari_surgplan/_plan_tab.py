@@ -146,11 +146,12 @@ class PlanTab(QWidget):
         layout.addWidget(self.wishes)
         layout.addLayout(second)
         third = QHBoxLayout()
-        third.addWidget(self.stages, 1)
+        third.addWidget(self.stages.button, 1)
         for eye in (self.line, self.tint):
             eye.setChecked(True)
             third.addWidget(eye)
         layout.addLayout(third)
+        layout.addWidget(self.stages)
         for widget in (self.bar, self.verdict, self.why):
             layout.addWidget(widget)
         layout.addWidget(self.pages, 1)
@@ -182,7 +183,8 @@ class PlanTab(QWidget):
         self.swap.clicked.connect(planner.swap_sides)
         self.line.toggled.connect(lambda on: self.scene.show_on_slices(line=on))
         self.tint.toggled.connect(lambda on: self.scene.show_on_slices(tint=on))
-        planner.stager.changed.connect(lambda: self._post(self._staged))
+        for show in (self._show_hint, self._show_plans):  # more may be known of stages by then
+            planner.stager.changed.connect(lambda show=show: self._post(show))
         self.wishes.margin_changed.connect(planner.widen)
         self.wishes.changed.connect(self._wished)
         for source in (self.table, self.map):
@@ -265,11 +267,6 @@ class PlanTab(QWidget):
         )
         if style != self.verdict.styleSheet():  # Qt lays out anew for each
             self.verdict.setStyleSheet(style)
-
-    def _staged(self) -> None:
-        """Another first stage, or more is known of stages."""
-        self._show_hint()
-        self._show_plans()
 
     def _show_hint(self) -> None:
         hint = self.clicks.hint or (WAITING if self.planner.stager.first is not None else "")

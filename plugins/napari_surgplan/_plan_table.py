@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from textwrap import wrap
 
 from psygnal import Signal
 from qtpy.QtCore import Qt
@@ -17,6 +19,8 @@ from surgplan.planning import Plan, Standing
 STATE_COLOURS = {"good": QColor("#4caf7a"), "bad": QColor("#ef6461")}
 _MARKS = {"good": "✓ ", "bad": "✗ ", "plain": ""}
 _ROW_PIXELS = 22
+_WIDE, _INDENT = 50, 4 * " "
+"""Letters that have room in a line of the table, and what goes on from the one above."""
 _POINT = int(Qt.ItemDataRole.UserRole)
 
 
@@ -57,8 +61,9 @@ class PlanTable(QTreeWidget):
         self.rows = tuple(rows)
         if list(wanted) != list(self._groups):
             self._begin(list(wanted))
-        for name, group in wanted.items():
+        for name, whole in wanted.items():
             parent, shown = self._groups[name], self._shown[name]
+            group = [line for row in whole for line in lines_of(row)]
             for place, row in enumerate(group):
                 if place == parent.childCount():
                     parent.addChild(QTreeWidgetItem())
@@ -67,7 +72,7 @@ class PlanTable(QTreeWidget):
             while parent.childCount() > len(group):
                 parent.takeChild(len(group))
             self._shown[name] = group
-            count = "" if parent.isExpanded() else str(len(group))
+            count = "" if parent.isExpanded() else str(len(whole))
             if parent.text(1) != count:
                 parent.setText(1, count)
 
@@ -107,6 +112,15 @@ class PlanTable(QTreeWidget):
         point = item.data(0, _POINT)
         if point is not None:
             self.pointed.emit(point)
+
+
+def lines_of(row: Row) -> list[Row]:
+    """A row, or as many as its sentence needs: what must be read is not cut off."""
+    if row.text:
+        return [row]
+    first, *others = wrap(row.name, _WIDE)
+    tip = f"{row.name}\n{row.tip}".strip()
+    return [replace(row, name=first), *(replace(row, name=_INDENT + x, tip=tip) for x in others)]
 
 
 class CompareTable(QTableWidget):

@@ -21,20 +21,14 @@ from napari_surgplan._stager import Stager, Stages, with_second
 from surgplan.errors import NothingToDoError, SurgplanError
 from surgplan.planning import (
     Assessment,
-    BezierResection,
-    FreehandResection,
     Plan,
-    PlaneResection,
     PreparedLiver,
     Resection,
     Standing,
     TwoStageResection,
-    UnionResection,
     WedgeResection,
     assess_prepared,
-    couinaud_from_vessels,
     cut_sheet,
-    prepare,
 )
 from surgplan.volume import LIVER, LabelMap
 
@@ -120,13 +114,7 @@ class Planner:
         if self.session.label_map is None:
             msg = "the scan has no structures yet; find them in the tab Anatomy"
             raise NothingToDoError(msg)
-        progress(0.0, "outlining liver and tumours")
-        prepared = prepare(self.session.label_map)
-        grid = LiverGrid.of(prepared)
-        progress(0.2, "following the vessels")
-        segments = segments_of(prepared)
-        progress(1.0, "ready")
-        return Ready(prepared=prepared, grid=grid, segments=segments)
+        return Ready.of(self.session.label_map, progress)
 
     def take_ready(self, ready: Ready) -> None:
         """Go on with what `make_ready` made, if it still fits."""
@@ -231,12 +219,11 @@ class Planner:
 
     def _work_on(self, draft: Draft, *, keep: bool) -> None:
         prepared, before = self._ready(), self.draft
-        quick = quick_to_draw(draft.resection)
         blank = draft.sheet is None
         if blank and before is not None and before.name == draft.name:
             draft = replace(draft, sheet=before.sheet)
         self.draft, self._keep = draft, keep
-        if blank and quick:
+        if blank and draft.is_quick:
             sheet = cut_sheet(prepared, draft.resection, step_mm=HELD_STEP_MM)
             self.draft = replace(self.draft, sheet=sheet)
         self.cut_changed.emit()
@@ -253,7 +240,7 @@ class Planner:
             return
         if draft.assessment is None or draft.lacks_stages:
             self.judge.ask((draft, self.wishes))
-        if not (self.held and quick_to_draw(draft.resection)):  # else once it is let go
+        if not (self.held and draft.is_quick):  # else once it is let go
             self.drawer.ask(draft)
 
     def _drawn(self, draft: Draft) -> Draft:
@@ -373,22 +360,3 @@ class Planner:
             why=plan.why,
         )
         self._work_on(draft, keep=False)
-
-
-def quick_to_draw(resection: Resection) -> bool:
-    """Whether a cut can be drawn between two moves of the mouse."""
-    if isinstance(resection, UnionResection | TwoStageResection):
-        return all(quick_to_draw(part) for part in resection.parts)
-    return isinstance(resection, PlaneResection | BezierResection | FreehandResection)
-
-
-def segments_of(prepared: PreparedLiver) -> LabelMap | None:
-    """Couinaud's segments by the vessels; None where those do not tell them."""
-    vessels = prepared.perfusions
-    if vessels.portal is None or vessels.hepatic is None:
-        return None
-    try:
-        found = couinaud_from_vessels(prepared.label_map, vessels.portal.tree, vessels.hepatic.tree)
-    except NothingToDoError:
-        return None
-    return found.label_map

@@ -16,8 +16,10 @@ from napari_surgplan._eyes import (
     SCAN,
     STRUCTURES,
     UNSURE,
+    WARM,
     Eyes,
     is_empty,
+    role_of,
     set_outline,
 )
 from napari_surgplan._layers import (
@@ -27,7 +29,6 @@ from napari_surgplan._layers import (
     label_colours,
     labels_layer,
     solid_of,
-    to_world,
 )
 from napari_surgplan._preferences import Preferences
 from napari_surgplan._slices import quick
@@ -291,11 +292,6 @@ class Shown:
         self.viewer.layers.insert(at, layer)
         quick(layer, listed=True)
         # The scan stays chosen: napari tells its value under the pointer, and no key edits labels.
-        selection.active = layer if before is None else before
+        kept = before is not None and role_of(before) != WARM
+        selection.active = before if kept else self.layer(SCAN) or layer
         return layer
-
-
-def world_of(point_mm: Any) -> tuple[float, float, float]:
-    """A point of the patient in napari's world."""
-    z, y, x = to_world(point_mm)
-    return float(z), float(y), float(x)

@@ -18,7 +18,13 @@ _STANDARD = round(AFTER_PORTAL_OCCLUSION.factor, 2)
 
 
 class StageBox(QWidget):
-    """Makes the plan at work the first stage of two, and says what happens between them."""
+    """Makes the plan at work the first stage of two, and says what happens between them.
+
+    Attributes
+    ----------
+    button
+        Marks the first stage; it stands where it finds room, the rest is shown once it is pressed.
+    """
 
     def __init__(self, planner: Planner) -> None:
         super().__init__()
@@ -40,7 +46,6 @@ class StageBox(QWidget):
         self.growth.setValue(_STANDARD)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.button)
         layout.addWidget(self.ligate, 1)
         layout.addWidget(self.growth)
         self.button.toggled.connect(self._mark)
@@ -59,8 +64,7 @@ class StageBox(QWidget):
         self.button.setEnabled(draft is not None and (waits or not staged))
         with QSignalBlocker(self.button):
             self.button.setChecked(waits)
-        for widget in (self.ligate, self.growth):
-            widget.setVisible(waits or staged)
+        self.setVisible(waits or staged)
         if isinstance(cut, TwoStageResection) and not waits:
             self._show(Between(growth=cut.growth, ligated=cut.ligated))
 

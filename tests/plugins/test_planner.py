@@ -479,3 +479,21 @@ def test_parts_of_a_map_stand_in_rows_and_keep_their_shape(planner):
             assert apart.max() > 7.9
     alone_again = in_rows(sheet).flat_mm - sheet.flat_mm
     np.testing.assert_allclose(alone_again, np.tile(alone_again[0], (points, 1)), atol=1e-9)
+
+
+def test_what_must_be_read_takes_as_many_lines_as_it_needs():
+    from napari_surgplan._plan_rows import Row
+    from napari_surgplan._plan_table import lines_of
+
+    short = Row(group="Remnant", name="FLR of the liver " * 5, text="23.1 %")
+    assert lines_of(short) == [short]
+    sentence = (
+        "The second operation counts on a remnant that grows from 23.1 to 32.0 % of the liver."
+    )
+    flag = Row(group="Read first", name=sentence, text="", state="bad")
+    lines = lines_of(flag)
+    assert len(lines) == 2
+    assert " ".join(line.name.strip() for line in lines) == sentence
+    assert lines[1].name.startswith(" ")
+    assert all(len(line.name) <= 56 for line in lines)
+    assert sentence in lines[1].tip

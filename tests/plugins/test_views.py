@@ -14,6 +14,7 @@ from napari_surgplan._dress import FROM_THE_FRONT, dress
 from napari_surgplan._eyes import SCAN, STRUCTURES, is_empty, role_of
 from napari_surgplan._layers import upright
 from napari_surgplan._mirror import Mirror
+from napari_surgplan._session import Session
 from napari_surgplan._tools import TOOLS
 from napari_surgplan._warm import keep_warm, make_room
 from surgplan.volume import LIVER, LIVER_TUMOUR
@@ -214,6 +215,17 @@ def test_a_view_that_is_kept_warm_is_empty_and_has_the_room_of_the_scan(session)
     assert pane.dims.point[1] == pytest.approx(looked[1], abs=2)
     mirror.close()
     assert is_empty(pane)
+
+
+def test_the_scan_is_chosen_even_where_the_view_is_still_being_warmed(files) -> None:
+    session = Session(ViewerModel())
+    session.open(files / "scan.nii.gz")
+    assert role_of(session.viewer.layers.selection.active) == SCAN
+    keep_warm(session.viewer)
+    assert role_of(session.viewer.layers.selection.active) != SCAN
+    session.open(files / "labels.seg.nrrd")
+    assert role_of(session.viewer.layers.selection.active) == SCAN
+    session.close()
 
 
 def test_what_keeps_a_view_warm_makes_room_far_from_the_origin() -> None:

@@ -16,8 +16,9 @@ from napari_surgplan._plan_clicks import HINTS
 from napari_surgplan._plan_rows import headline
 from napari_surgplan._plan_tab import PlanTab
 from napari_surgplan._rehearse_tab import RehearseTab
+from napari_surgplan._stage_box import BY_HAND, WAITING
 from surgplan.io import write_label_map, write_volume
-from surgplan.planning import assess
+from surgplan.planning import TwoStageResection, assess, stages_of
 
 from .driver import LEFT, NONE
 
@@ -62,6 +63,38 @@ def test_every_kind_of_cut_is_a_feasible_plan_within_three_clicks(ready) -> None
     tab.pages.setCurrentWidget(tab.compare)
     assert tab.compare.columnCount() == len(KINDS)
     driver.picture("plan-compare")
+
+
+def test_two_stages_are_planned_in_three_clicks_and_change_with_growth(ready) -> None:
+    driver, tab, session = ready, ready.dock.tab(PlanTab), ready.session
+    box, before = tab.stages, len(ready.done)
+    driver.click(tab.buttons["plane"])
+    driver.until(lambda: session.current_plan is not None)
+    first = session.current_plan
+    driver.click(box.button)
+    driver.until(lambda: tab.hint.text() == WAITING)
+    assert box.growth.isVisible()
+    driver.click(tab.buttons["wedge"])
+    driver.until(lambda: isinstance(session.current_plan.resection, TwoStageResection))
+    plan = session.current_plan
+    assert len(driver.done) - before == 3
+    assert plan.resection.first == first.resection
+    driver.until(lambda: not tab.hint.isVisible())
+    driver.until(lambda: tab.planner.standing is not None)
+    found = stages_of(tab.planner.prepared, plan.resection)
+    assert tab.planner.standing.stages == found
+    shown = {(row.group, row.name): row.value for row in tab.table.rows}
+    assert shown["Second operation", "Remnant to be"] == found[1].flr_ml
+    assert tab.verdict.text() == headline(tab.planner.standing).text
+    driver.picture("plan-two-stages")
+    box.growth.setValue(1.0)
+    driver.until(lambda: session.current_plan.resection.growth.factor == 1.0)
+    assert session.current_plan.resection.growth.source == BY_HAND
+    driver.until(lambda: tab.planner.standing is not None)
+    assert tab.planner.standing.stages[1].flr_ml < found[1].flr_ml
+    driver.click(tab.bar.undo)
+    assert session.current_plan.resection == plan.resection
+    assert box.growth.value() == round(plan.resection.growth.factor, 2)
 
 
 def test_a_cut_is_dragged_shown_flat_undone_and_rehearsed(ready, tmp_path) -> None:
