@@ -8,10 +8,11 @@ Without a case, a computed liver of 512 x 512 voxels a slice. Each time is told 
 picture repainted: by the clock, and as processor time of all threads together, which tells changes
 of the code apart from other work on the machine. At the end the same scan, structures and surfaces
 are given to a bare napari, one layer after the other, with the window's panels as they are there: a
-window that opens a case has that to be measured by. The hand of the drags is in the 3D view; the
-slices follow when it rests. Software rendering draws on as many threads as
-there are cores, as it does for users without a graphics card; LP_NUM_THREADS=0 would have it draw
-in the window's thread.
+window that opens a case has that to be measured by. What the engine alone takes to judge the cuts
+of a drag, with nothing to paint beside it, is told as well. The hand of the drags is in the 3D
+view; the slices follow when it rests. Software rendering draws on as many threads as there are
+cores, as it does for users without a graphics card; LP_NUM_THREADS=0 would have it draw in the
+window's thread.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from napari_surgplan._main_widget import MainWidget
 from napari_surgplan._plan_tab import PlanTab
 from napari_surgplan._state import State
 from napari_surgplan._turns import anything_waits
+from surgplan.planning import Resection, assess_prepared
 from surgplan.volume import Volume
 
 SCROLLS = LOOKS = 40
@@ -71,6 +73,7 @@ class Bench:
     def __init__(self, loaded: Loaded) -> None:
         self.loaded = loaded
         self.figures: dict[str, dict[str, float]] = {}
+        self.engine: dict[str, dict[str, float]] = {}
         self.viewer = napari.Viewer(show=True)
         self.viewer.window._qt_window.resize(1400, 900)
         QApplication.processEvents()
@@ -136,10 +139,11 @@ class Bench:
         handle = self.tab.scene.handles[len(self.tab.scene.handles) // 2]
         cut, label_map = planner.draft.resection, self.session.label_map
         painted, judged = [], []
-        for number in range(1, MOVES + 1):
-            to_mm = handle.point_mm + STEP_MM * number * np.array([0.0, 1.0, 0.0])
+        ways = [STEP_MM * n * np.array([0.0, 1.0, 0.0]) for n in range(1, MOVES + 1)]
+        cuts = [moved(cut, handle, handle.point_mm + way, label_map) for way in ways]
+        for held in cuts:
             began = _now()
-            planner.hold(moved(cut, handle, to_mm, label_map))
+            planner.hold(held)
             QApplication.processEvents()
             painted.append(_now() - began)
             _until(lambda: planner.draft.assessment is not None)
@@ -153,6 +157,20 @@ class Bench:
         self.tell(f"longest block after a drag of a {kind} cut, ms", *np.max(blocks, axis=0))
         self.tell(f"drag of a {kind} cut to cut painted, p95 ms", *_p95(painted))
         self.tell(f"drag of a {kind} cut to table painted, p95 ms", *_p95(judged))
+        self.engine[kind] = _both(_p95([self._judged(held) for held in cuts]))
+
+    def _judged(self, cut: Resection) -> Times:
+        """The engine alone, with nothing to paint beside it."""
+        planner, began = self.tab.planner, _now()
+        wishes = planner.wishes
+        assess_prepared(
+            planner.prepared,
+            cut,
+            margin_mm=wishes.margin_mm,
+            condition=wishes.condition,
+            patient=wishes.patient,
+        )
+        return _now() - began
 
     def undo(self) -> None:
         """A step back and forward again."""
@@ -179,11 +197,7 @@ def bare(loaded: Loaded) -> dict[str, dict[str, float]]:
         "opening together, ms": np.sum(blocks, axis=0),
         "slices a second in its one view": 1000 / np.mean(times, axis=0),
     }
-    names = ("clock", "processor")
-    return {
-        name: dict(zip(names, np.round(both, 1).tolist(), strict=True))
-        for name, both in found.items()
-    }
+    return {name: _both(times) for name, times in found.items()}
 
 
 def computed(slices: int) -> Loaded:
@@ -214,6 +228,7 @@ def main() -> None:
         "cores": os.cpu_count(),
         "dock with four views, ms": round(float(bench.started[0]), 1),
         "figures": bench.figures,
+        "engine alone for a move, p95 ms": bench.engine,
     }
     bench.viewer.close()
     QApplication.processEvents()
@@ -229,6 +244,10 @@ def _timed(action: Callable[[], object]) -> Times:
     action()
     QApplication.processEvents()
     return _now() - began
+
+
+def _both(times: Times) -> dict[str, float]:
+    return dict(zip(("clock", "processor"), np.round(times, 1).tolist(), strict=True))
 
 
 def _now() -> Times:

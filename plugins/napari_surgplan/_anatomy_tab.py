@@ -44,6 +44,7 @@ class AnatomyTab(QWidget):
         for widget in (self.hint, self.find, self.list, self.unsure, self.correct):
             layout.addWidget(widget)
         layout.setStretchFactor(self.list, 1)
+        layout.addStretch()  # what is said while there is no list stands at the top
         self.find.clicked.connect(self.segment)
         self.unsure.toggled.connect(self._show_unsure)
         self.list.tree.currentItemChanged.connect(
