@@ -8,8 +8,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 from skimage.graph import MCP_Geometric
 
-Places = npt.NDArray[np.int64]
-Values = npt.NDArray[np.float64]
+from surgplan.planning._lines import Lines, Places, Values
 
 _WIDE, _SLACK_MM = 1.5, 2.0
 """Voxels farther from every line than so many of its radii, and so many mm, have none."""
@@ -21,35 +20,26 @@ _ROUNDS = 20
 _CUBE = np.ones((3, 3, 3), dtype=bool)
 
 
-def covered(
-    index: Places, radius_mm: Values, edges: Places, depth: npt.NDArray[np.float32], step_mm: float
-) -> tuple[Places, Values, Places]:
-    """A forest of voxels with lines added, so that no part of what is solid is far from one.
+def covered(lines: Lines, depth: npt.NDArray[np.float32], step_mm: float) -> Lines:
+    """Lines with others added, so that no part of what is solid is far from one.
 
     Thinning may eat a line up lengthwise: above all along a thin vessel that lies level between
     thick slices. From the farthest voxel of each piece without a line, one is laid along the
-    middle to the nearest line, again and again until no piece is left.
+    middle to the nearest line, again and again until no piece is left; no loop is closed.
 
     Parameters
     ----------
-    index, radius_mm
-        Voxels ``(n, 3)`` of the lines and the distance ``(n,)`` of each to the wall.
-    edges
-        ``(m, 2)`` pairs of places.
+    lines
+        In the middle of what is solid.
     depth
         ``(slice, row, column)`` to the wall in mm, positive inside, on cubes.
     step_mm
         Edge of a cube.
-
-    Returns
-    -------
-    index, radius_mm, edges
-        The same with places added; no loop is closed.
     """
     place = np.full(depth.shape, -1, dtype=np.int32)
-    place[tuple(index.T)] = np.arange(len(index))
+    place[tuple(lines.index.T)] = np.arange(len(lines.index))
     bare = np.argwhere(depth > 0)
-    beyond = _beyond(bare, index, radius_mm, step_mm)
+    beyond = _beyond(bare, lines.index, lines.radius_mm, step_mm)
     bare, beyond = bare[beyond > 0], beyond[beyond > 0]
     for _ in range(_ROUNDS):
         laid, wide = [np.zeros((0, 3), dtype=np.int64)], [np.zeros(0)]
@@ -62,24 +52,26 @@ def covered(
             wide.append(np.where(apart <= own + step_mm, own, 0.0).max(axis=1))
             laid.append(way)
             kept = way[np.flatnonzero(apart[0] <= _CORNER * own + step_mm)[-1] :]
-            added = len(index) + np.arange(len(kept))
+            added = len(lines.index) + np.arange(len(kept))
             place[tuple(kept.T)] = added
-            index = np.concatenate([index, kept])
-            radius_mm = np.concatenate([radius_mm, wide[-1][len(way) - len(kept) :]])
             chain = np.append(added, foot)
-            edges = np.concatenate([edges, np.stack([chain[:-1], chain[1:]], axis=1)])
+            lines = lines.with_more(
+                kept,
+                wide[-1][len(way) - len(kept) :],
+                np.stack([chain[:-1], chain[1:]], axis=1),
+            )
         if len(laid) == 1:
             break
         beyond = _beyond(bare, np.concatenate(laid), np.concatenate(wide), step_mm, beyond)
         bare, beyond = bare[beyond > 0], beyond[beyond > 0]
-    return index, radius_mm, edges
+    return lines
 
 
 def _beyond(
-    voxels: Places, lines: Places, radius_mm: Values, step_mm: float, known: Values | None = None
+    voxels: Places, middles: Places, radius_mm: Values, step_mm: float, known: Values | None = None
 ) -> Values:
     """How much too far from every line voxels lie, mm; negative where one is near enough."""
-    away, near = cKDTree(lines).query(voxels)
+    away, near = cKDTree(middles).query(voxels)
     beyond: Values = step_mm * away - _WIDE * radius_mm[near] - _SLACK_MM
     return beyond if known is None else np.minimum(beyond, known)
 

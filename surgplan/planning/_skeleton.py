@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 
 from surgplan.planning._boundary import Points
 from surgplan.planning._covered import covered
+from surgplan.planning._lines import Lines
 from surgplan.planning._skeleton_gaps import Tips, bridges
 from surgplan.planning._thinning import thinned
 from surgplan.planning._tips import followed
@@ -99,18 +100,16 @@ def skeleton_of(mask: Mask, geometry: Geometry, *, gap_mm: float) -> Skeleton:
     opened = _opened(pairs, forest, points)
     closing = _shortest(opened, points, np.bincount(forest.ravel(), minlength=count))
     again = np.stack([closing[:, 0], count + np.arange(len(closing))], axis=1)
-    index, radius, edges = followed(
-        np.concatenate([index, index[closing[:, 1]]]),
-        np.concatenate([radius, radius[closing[:, 1]]]),
-        np.concatenate([forest, joints, again]),
-        cubes,
-        step,
+    lines = Lines(
+        index=np.concatenate([index, index[closing[:, 1]]]),
+        radius_mm=np.concatenate([radius, radius[closing[:, 1]]]),
+        edges=np.concatenate([forest, joints, again]),
     )
-    index, radius, edges = covered(index, radius, edges, cubes, step)
+    lines = covered(followed(lines, cubes, step), cubes, step)
     return Skeleton(
-        points_mm=grid.to_lps(index),
-        radius_mm=radius,
-        edges=edges,
+        points_mm=grid.to_lps(lines.index),
+        radius_mm=lines.radius_mm,
+        edges=lines.edges,
         step_mm=step,
         gaps_bridged=len(joints),
         loops_cut=len(closing),

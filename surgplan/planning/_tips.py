@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-Places = npt.NDArray[np.int64]
-Values = npt.NDArray[np.float64]
+from surgplan.planning._lines import Lines, Places, Values
 
 _LOOK_BACK_STEPS = 5
 """From so many places back an end's direction is taken."""
@@ -23,46 +22,37 @@ _STEPS = _STEPS[np.abs(_STEPS).any(axis=1)]
 _UNITS = _STEPS / np.linalg.norm(_STEPS, axis=1)[:, None]
 
 
-def followed(
-    index: Places, radius_mm: Values, edges: Places, depth: npt.NDArray[np.float32], step_mm: float
-) -> tuple[Places, Values, Places]:
-    """A forest of voxels whose ends go on, along the middle, to where the mask ends.
+def followed(lines: Lines, depth: npt.NDArray[np.float32], step_mm: float) -> Lines:
+    """Lines whose ends go on, along the middle, to where the mask ends.
 
     Thinning draws ends back from the wall by a radius and more, so that a cut through the last
-    millimetres of a vessel would not meet its line.
+    millimetres of a vessel would not meet its line. Voxels added take the radius of the end that
+    they carry on.
 
     Parameters
     ----------
-    index, radius_mm
-        Voxels ``(n, 3)`` of the lines and the distance ``(n,)`` of each to the wall.
-    edges
-        ``(m, 2)`` pairs of places.
+    lines
+        In the middle of what is solid.
     depth
         ``(slice, row, column)`` to the wall in mm, positive inside, on cubes; not inside at the
         edge of the grid.
     step_mm
         Edge of a cube.
-
-    Returns
-    -------
-    index, radius_mm, edges
-        The same with places added, which take the radius of the end that they carry on.
     """
+    index, radius_mm = lines.index, lines.radius_mm
     taken = np.zeros(depth.shape, dtype=bool)
     taken[tuple(index.T)] = True
-    links = _links(edges, len(index))
-    voxels, owners, pairs = [index], [radius_mm], [edges]
-    count = len(index)
+    links = _links(lines.edges, len(index))
     for end in np.flatnonzero([len(near) == 1 for near in links]).tolist():
         steps = int((_REACH_RADII * radius_mm[end] + _REACH_MM) / step_mm)
         added = _on(index[end], _way(index, links, end), depth, taken, steps)
-        if len(added):
-            places = np.concatenate([[end], count + np.arange(len(added))])
-            voxels.append(added)
-            owners.append(np.full(len(added), radius_mm[end]))
-            pairs.append(np.stack([places[:-1], places[1:]], axis=1))
-            count += len(added)
-    return np.concatenate(voxels), np.concatenate(owners), np.concatenate(pairs)
+        places = np.append(end, len(lines.index) + np.arange(len(added)))
+        lines = lines.with_more(
+            added,
+            np.full(len(added), radius_mm[end]),
+            np.stack([places[:-1], places[1:]], axis=1),
+        )
+    return lines
 
 
 def _links(edges: Places, count: int) -> list[list[int]]:
