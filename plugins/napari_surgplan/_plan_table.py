@@ -118,9 +118,9 @@ def lines_of(row: Row) -> list[Row]:
     """A row, or as many as its sentence needs: what must be read is not cut off."""
     if row.text:
         return [row]
-    first, *others = wrap(row.name, _WIDE)
     tip = f"{row.name}\n{row.tip}".strip()
-    return [replace(row, name=first), *(replace(row, name=_INDENT + x, tip=tip) for x in others)]
+    lines = wrap(row.name, _WIDE, subsequent_indent=_INDENT)
+    return [replace(row, name=line, tip=tip) for line in lines]
 
 
 class CompareTable(QTableWidget):
