@@ -14,6 +14,7 @@ from surgplan.planning import AFTER_PORTAL_OCCLUSION, Hypertrophy, TwoStageResec
 BY_HAND = "entered by hand in the planning window"
 NOTHING = "ligate nothing"
 WAITING = "First stage kept. Now begin the second cut with a button above."
+_GROWTH_PIXELS, _BRANCH_LETTERS = 140, 12
 _STANDARD = round(AFTER_PORTAL_OCCLUSION.factor, 2)
 
 
@@ -44,6 +45,11 @@ class StageBox(QWidget):
         self.growth.setPrefix("grows ")
         self.growth.setSuffix(" x")
         self.growth.setValue(_STANDARD)
+        self.growth.setMinimumWidth(_GROWTH_PIXELS)  # its theme takes more than Qt reckons with
+        self.ligate.setMinimumContentsLength(_BRANCH_LETTERS)
+        self.ligate.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.ligate, 1)
