@@ -35,6 +35,7 @@ from napari_surgplan._slices import quick
 from napari_surgplan._solids import Solid, Solids
 from napari_surgplan._tools import own_voxels, without_tools
 from napari_surgplan._turns import Turns
+from napari_surgplan._warm import drop
 from surgplan.mesh import Surface
 from surgplan.volume import (
     ARTERIES,
@@ -52,9 +53,7 @@ from surgplan.volume import (
 if TYPE_CHECKING:
     from napari_surgplan._session import Session
 
-
 Colours = dict[int | None, tuple[float, ...]]
-
 SHOWN_FIRST = (
     LIVER, LIVER_TUMOUR, LIVER_CYST, PORTAL_VEIN, HEPATIC_VEINS, VENA_CAVA, ARTERIES, BILIARY,
 )  # fmt: skip
@@ -161,7 +160,8 @@ class Shown:
 
     def _show_scan(self) -> None:
         volume = self.session.volume
-        for layer in [x for x in self.viewer.layers if ROLE in x.metadata]:
+        own = [x for x in self.viewer.layers if ROLE in x.metadata]
+        for layer in [x for x in own if role_of(x) != WARM]:
             self.viewer.layers.remove(layer)
         self._surfaces.clear()
         self.solids.clear()
@@ -169,6 +169,8 @@ class Shown:
         if volume is not None:
             self._turns.add(self._lay_out)
             self._turns.add(self._add_scan)
+            for layer in [x for x in own if role_of(x) == WARM]:
+                self._turns.add(partial(drop, self.viewer, layer))
             self._turns.add(self._look)
 
     def _lay_out(self) -> None:

@@ -68,9 +68,10 @@ def _leave(viewer: Any, turns: Turns) -> None:
 
 def _remove(viewer: Any, turns: Turns) -> None:
     for layer in [x for x in viewer.layers if role_of(x) == WARM]:
-        turns.add(partial(_drop, viewer, layer))
+        turns.add(partial(drop, viewer, layer))
 
 
-def _drop(viewer: Any, layer: Any) -> None:
+def drop(viewer: Any, layer: Any) -> None:
+    """Take a layer away, if it is still there."""
     if layer in viewer.layers:
         viewer.layers.remove(layer)
