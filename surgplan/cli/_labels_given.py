@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from surgplan.errors import GeometryMismatchError, NothingToDoError
+from surgplan.errors import GeometryMismatchError, LabelError, NothingToDoError
 
 if TYPE_CHECKING:
     from surgplan.volume import LabelMap, Volume
@@ -59,31 +59,49 @@ def read_labels(
     return moved
 
 
-def with_vessels(label_map: LabelMap, path: Path, volume: Volume) -> LabelMap:
-    """Labels completed by a mask that holds the vessels of both systems under one number.
+def with_vessels(
+    label_map: LabelMap, path: Path, volume: Volume, *, number: int | None = None
+) -> LabelMap:
+    """Labels completed by a file that holds the vessels of both systems under one number.
 
-    Every voxel of the mask that is not 0 is a vessel of the liver; see `separate_vessels`.
+    That number, or None for a mask of which every voxel that is not 0 is a vessel of the liver;
+    see `separate_vessels`.
 
     Raises
     ------
     GeometryMismatchError
-        If the mask lies on another grid than the scan.
+        If the file lies on another grid than the scan.
+    LabelError
+        If the number stands for another structure already.
     NothingToDoError
-        If the labels lack the portal vein, or both vena cava and hepatic veins.
+        If there is no such number, or nothing tells the systems apart.
     """
     from surgplan.io import read_numbers
     from surgplan.planning import separate_vessels
     from surgplan.volume import PORTAL_VEIN, label_map_from_masks
 
     numbers, geometry = read_numbers(path)
-    merged = _turned_to(volume, label_map_from_masks([(PORTAL_VEIN, numbers > 0)], geometry))
+    mask = numbers > 0 if number is None else numbers == number
+    if not mask.any():
+        wanted = "is a vessel" if number is None else f"has the number {number}"
+        msg = f"no voxel of {path.name} {wanted}; give the vessels of the liver"
+        raise NothingToDoError(msg)
+    merged = _turned_to(volume, label_map_from_masks([(PORTAL_VEIN, mask)], geometry))
     if merged is None:
         msg = (
             f"the vessels {path.name} lie on another grid {geometry.shape} than the scan "
             f"{volume.geometry.shape}; give those of this scan"
         )
         raise GeometryMismatchError(msg)
-    return separate_vessels(label_map, merged.mask(PORTAL_VEIN))
+    vessels = merged.mask(PORTAL_VEIN)
+    named = [s.name for s in label_map.segments if (label_map.mask(s) & vessels).any()]
+    if number is not None and named:
+        msg = (
+            f"the number {number} of the merged vessels is read as {named[0]}; name it "
+            '"ignore" in the file of `--label-names`'
+        )
+        raise LabelError(msg)
+    return separate_vessels(label_map, vessels)
 
 
 def _turned_to(volume: Volume, label_map: LabelMap) -> LabelMap | None:

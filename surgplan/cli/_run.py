@@ -66,12 +66,12 @@ def run(
         ),
     ] = None,
     merged_vessels: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--merged-vessels",
-            metavar="FILE",
-            help="With --labels: a mask of the liver's vessels, portal and hepatic in one; told "
-            "apart by the portal trunk and the vena cava of the labels.",
+            metavar="FILE|NUMBER",
+            help="With --labels: a mask of the liver's vessels, portal and hepatic in one, or "
+            "their number in the labels; told apart by the portal trunk and the vena cava.",
         ),
     ] = None,
     force: Annotated[
@@ -126,9 +126,11 @@ def run(
     else:
         given = read_labels(labels, volume, label_names=label_names, allow_resample=allow_resample)
         inputs["labels"] = labels
-        if merged_vessels is not None:
-            given = with_vessels(given, merged_vessels, volume)
-            inputs["vessels"] = merged_vessels
+        if merged_vessels is not None and merged_vessels.isdecimal():
+            given = with_vessels(given, labels, volume, number=int(merged_vessels))
+        elif merged_vessels is not None:
+            given = with_vessels(given, Path(merged_vessels), volume)
+            inputs["vessels"] = Path(merged_vessels)
     opened = Case.create(case, inputs=inputs, model=facts, resume=True)
     steps = Steps(case=opened, force=force)
     image_stage(steps, volume)

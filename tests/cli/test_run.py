@@ -179,6 +179,34 @@ def test_vessels_of_both_systems_in_one_mask_are_told_apart(
     assert {i["role"] for i in case.manifest["inputs"]} == {"scan", "labels", "vessels"}
 
 
+@pytest.mark.usefixtures("quick_report")
+def test_vessels_of_both_systems_under_one_number_are_told_apart(
+    surgplan_cli, inputs, tmp_path, body
+) -> None:
+    _, label_map = body
+    both = replace(
+        PORTAL_VEIN, label=99, name="liver vessels", code=replace(PORTAL_VEIN.code, value="both")
+    )
+    array = label_map.array.copy()
+    for segment in (PORTAL_VEIN, HEPATIC_VEINS):  # a third of each is labelled as what it is
+        index = np.argwhere(label_map.mask(segment))
+        array[tuple(index[len(index) // 3 :].T)] = both.label
+    merged = replace(label_map, array=array, segments=(*label_map.segments, both))
+    write_label_map(merged, tmp_path / "labels.nii.gz")
+    table: dict[str, object] = {s.name: s.label for s in label_map.segments}
+    table[both.name] = {"label": both.label, "structure": "ignore"}
+    (tmp_path / "names.json").write_text(json.dumps(table), encoding="utf-8")
+    words = ["run", inputs / "scan.nii.gz", tmp_path / "case", "--count", "1", "--json"]
+    words += ["--labels", tmp_path / "labels.nii.gz", "--label-names", tmp_path / "names.json"]
+    refused = surgplan_cli(*words, "--merged-vessels", str(PORTAL_VEIN.label))
+    assert refused.code == 3
+    assert "ignore" in refused.error
+    assert surgplan_cli(*words, "--merged-vessels", "77").code != 0
+    done = surgplan_cli(*words, "--merged-vessels", "99")
+    assert done.code == 0, done.err
+    np.testing.assert_array_equal(Case.open(tmp_path / "case").read_labels().array, label_map.array)
+
+
 @pytest.mark.parametrize("allowed", [False, True])
 @pytest.mark.usefixtures("quick_report")
 def test_labels_on_another_grid(surgplan_cli, inputs, tmp_path, allowed, body) -> None:
