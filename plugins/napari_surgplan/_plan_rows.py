@@ -81,6 +81,8 @@ def headline(standing: Standing) -> Headline:
     flr = f"{flr_ml:.0f} ml ({flr_percent:.0f} %) of liver stay{grown}"
     flagged = standing.feasibility == "feasible with flags"
     word = "Feasible, but read the flags" if flagged else "Feasible"
+    if not standing.keeps_enough_function:
+        word = "Feasible by volume, not by function"
     return Headline(text=f"{word}: {cleared}{flr}", feasible=True, flagged=flagged)
 
 

@@ -38,6 +38,16 @@ class Standing:
         return (self.stages[-1] if self.stages else self.plan.assessment).keeps_enough_liver
 
     @property
+    def keeps_enough_function(self) -> bool:
+        """Whether what of the remnant keeps its vessels reaches the thresholds that all of it does.
+
+        True where that was not computed.
+        """
+        said = self.plan.assessment
+        verdicts = self.stages[-1].verdicts if self.stages else said.verdicts
+        return not any(flags_on_function(said.function, verdicts, said.flr_percent))
+
+    @property
     def flags(self) -> tuple[str, ...]:
         """What must be read first, in sentences.
 
@@ -82,8 +92,13 @@ class Standing:
         if reasons:
             return "Not feasible by the numbers: " + " and ".join(reasons)
         cleared = "clears every tumour and " if said.tumours else ""
-        flags = ", but read the flags" if self.flags else ""
         grown = ", if it grows as assumed between the stages" if self.stages else ""
+        if not self.keeps_enough_function:
+            return (
+                f"Feasible by volume, not by function: {cleared}keeps enough liver{grown}, but too "
+                "little of it keeps its vessels; read the flags"
+            )
+        flags = ", but read the flags" if self.flags else ""
         return f"Feasible by the numbers: {cleared}keeps enough liver{grown}{flags}"
 
 

@@ -9,6 +9,7 @@ import pytest
 from surgplan.errors import CorruptFileError, UsageError
 from surgplan.planning import (
     AFTER_PORTAL_OCCLUSION,
+    FunctionalRemnant,
     Hypertrophy,
     Patient,
     Plan,
@@ -113,6 +114,27 @@ def test_flags_on_the_remnant_are_those_of_the_grown_one(prepared, both):
     (standing,) = standings_of([plain], prepared.label_map)
     assert standing.flags == said.flags
     assert standing.verdict == "Not feasible by the numbers: too little liver remains"
+
+
+@pytest.mark.parametrize("staged", [True, False])
+def test_enough_liver_without_its_vessels_is_no_plain_yes(prepared, both, staged):
+    cut = both if staged else LEFT
+    said = assess_prepared(prepared, cut, margin_mm=1, condition="chemo")
+    ml = said.remnant_functional_ml
+    for share, word in ((0.95, "the numbers"), (0.1, "volume, not by function")):
+        kept = FunctionalRemnant(
+            healthy_ml=share * ml, devascularised_ml=(1 - share) * ml, congested_ml=0.0,
+            both_ml=0.0, functional_ml=share * ml, flr_percent=share * said.flr_percent,
+        )  # fmt: skip
+        plan = Plan(
+            name="it",
+            resection=cut,
+            assessment=replace(said, function=kept, tumours=()),
+            labels_fingerprint=prepared.fingerprint,
+        )
+        (standing,) = standings_of([plan], prepared.label_map)
+        assert standing.verdict.startswith(f"Feasible by {word}")
+        assert standing.keeps_enough_function == (share > 0.5)
 
 
 def test_growth_lifts_a_remnant_over_the_threshold(prepared, both):

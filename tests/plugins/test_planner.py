@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -75,6 +76,18 @@ def test_each_kind_gives_a_feasible_plan_with_the_numbers_of_the_command_line(pl
     assert plan.name == kind
     assert headline(alone(plan)).feasible
     assert plan.assessment == assess(planner.session.label_map, plan.resection, margin_mm=5.0)
+
+
+def test_a_remnant_without_its_vessels_is_said_in_the_first_line(planner):
+    begin(planner, "plane")
+    plan = planner.session.current_plan
+    assert plan is not None
+    said = plan.assessment
+    assert said.function is not None
+    none = replace(said.function, flr_percent=0.0, functional_ml=0.0)
+    told = headline(alone(replace(plan, assessment=replace(said, function=none))))
+    assert told.text.startswith("Feasible by volume, not by function")
+    assert told.flagged
 
 
 def test_a_drag_shows_each_cut_at_once_and_keeps_one_step_to_undo(planner, scene):
