@@ -53,8 +53,8 @@ class SegmentSettings:
         CPU threads; None leaves torch's choice.
     max_memory_bytes
         Use no more: where scores of the whole scan do not fit, labels are made while the windows
-        pass, without the second look; a scan that does not fit even so is refused. None sets no
-        limit.
+        pass, without the second look and as the network has them; a scan that does not fit even so
+        is refused. None sets no limit.
     overlap
         Share of a window that the next one covers again.
     progress

@@ -73,8 +73,9 @@ def test_the_limit_decides_how_the_work_is_done() -> None:
         need.keeps_scores(1_999, scan())
 
 
-def test_with_little_memory_the_labels_are_the_same_but_for_fragments(bundle, monkeypatch) -> None:
+def test_with_little_memory_the_labels_are_those_of_the_network(bundle, monkeypatch) -> None:
     volume = scan()
+    monkeypatch.setattr(_segment, "settle_organs", lambda logits, image, spacing_mm: None)
     monkeypatch.setattr(_segment, "forbid_fragments", lambda logits, spacing_mm: logits)
     whole = segment(volume, settings=SegmentSettings(model=bundle))
     monkeypatch.setattr(
