@@ -129,7 +129,8 @@ def refine(
     ).log_softmax(0)
     scores = scores_on(first.logits, first.grid, fine).log_softmax(0)
     share = _share(found, fine)
-    _leave_organs(scores, second, share)
+    if first.scan.modality == "CT":  # where they follow the edges of the image
+        _leave_organs(scores, second, share)
     scores = forbid_fragments(scores.lerp_(second, share), fine.spacing_mm)
     labels, confidence = labels_on(scores, fine, window, temperature=info.temperature)
     lean = scores[HEPATIC_VEINS.label] - scores[PORTAL_VEIN.label]
