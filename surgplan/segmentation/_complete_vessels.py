@@ -124,7 +124,7 @@ def _away(image: Array, parenchyma: Mask, vessels: Mask, spacing: tuple[float, .
 def _finer(coarse: Array, step: list[int], shape: tuple[int, ...]) -> Array:
     """Every so many voxels of an array back to all of them, linearly; ends repeat."""
     slices, rows, columns = (
-        linear_weights(n, 0, (m - 1) / s, m)
+        linear_weights(n, np.linspace(0, (m - 1) / s, m))
         for n, s, m in zip(coarse.shape, step, shape, strict=True)
     )
     planes = torch.matmul(torch.matmul(rows, torch.from_numpy(coarse)), columns.T)

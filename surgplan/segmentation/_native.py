@@ -48,7 +48,6 @@ def labels_on(
     *,
     temperature: float,
     out: Canvas | None = None,
-    progress: Callable[[float], None] | None = None,
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
     """Most likely class and its probability per voxel of a finer grid with the same axes.
 
@@ -74,9 +73,7 @@ def labels_on(
         Same shape, float32 in 0..1, in steps of 1/256, so that it compresses on disk.
     """
     whole = iter((logits,))
-    return labels_of_planes(
-        whole, source, target, temperature=temperature, out=out, progress=progress
-    )
+    return labels_of_planes(whole, source, target, temperature=temperature, out=out)
 
 
 def labels_of_planes(
@@ -173,18 +170,22 @@ def interpolation(
     source: Geometry, target: Geometry
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Linear interpolation between parallel grids: a matrix ``(target, source)`` per axis."""
-    start = source.to_index(target.to_lps((0, 0, 0)))
-    end = source.to_index(target.to_lps(np.asarray(target.shape) - 1))
     slices, rows, columns = (
-        linear_weights(n, a, b, m)
-        for n, a, b, m in zip(source.shape, start, end, target.shape, strict=True)
+        linear_weights(n, at) for n, at in zip(source.shape, places(source, target), strict=True)
     )
     return slices, rows, columns
 
 
-def linear_weights(coarse: int, start: float, end: float, fine: int) -> torch.Tensor:
+def places(source: Geometry, target: Geometry) -> list[npt.NDArray[np.float64]]:
+    """Per axis, where the voxels of a parallel grid lie, as indices of the source."""
+    start = source.to_index(target.to_lps((0, 0, 0)))
+    end = source.to_index(target.to_lps(np.asarray(target.shape) - 1))
+    return [np.linspace(a, b, n) for a, b, n in zip(start, end, target.shape, strict=True)]
+
+
+def linear_weights(coarse: int, places: npt.NDArray[np.float64]) -> torch.Tensor:
     """Linear interpolation along one axis as a matrix ``(fine, coarse)``; ends repeat."""
-    position = np.clip(np.linspace(start, end, fine), 0, coarse - 1)
+    fine, position = len(places), np.clip(places, 0, coarse - 1)
     low = np.minimum(position.astype(int), max(0, coarse - 2))
     share = position - low
     matrix = np.zeros((fine, coarse), dtype=np.float32)

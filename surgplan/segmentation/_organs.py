@@ -9,15 +9,11 @@ import numpy.typing as npt
 import torch
 from scipy import ndimage
 
+from surgplan.segmentation._postprocess import LIVER_WITH_VEINS
 from surgplan.volume import (
     ARTERIES,
     BONE,
-    HEPATIC_VEINS,
     LEFT_KIDNEY,
-    LIVER,
-    LIVER_CYST,
-    LIVER_TUMOUR,
-    PORTAL_VEIN,
     RIGHT_KIDNEY,
     SPLEEN,
     VENA_CAVA,
@@ -40,8 +36,7 @@ LEAST_SHARE = 0.2  # of the largest part: a smaller one is another structure as 
 CHANGE = (0.6, 2.5)  # times its volume: beyond, the organ stays as it was
 SURE = 3.0  # score against the next likely structure, deep inside
 
-_LIVER = (LIVER, LIVER_TUMOUR, LIVER_CYST, PORTAL_VEIN, HEPATIC_VEINS)
-_OTHERS = (_LIVER, (VENA_CAVA,), (ARTERIES,), *((organ,) for organ in ORGANS))
+_OTHERS = (LIVER_WITH_VEINS, (VENA_CAVA,), (ARTERIES,), *((organ,) for organ in ORGANS))
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]

@@ -27,8 +27,8 @@ from surgplan.volume import (
 )
 
 _SINGLE = (SPLEEN, RIGHT_KIDNEY, LEFT_KIDNEY, VENA_CAVA, ARTERIES, STOMACH, PANCREAS, BILIARY)
-_IN_LIVER = (LIVER, LIVER_TUMOUR, LIVER_CYST)
-_VESSELS = (PORTAL_VEIN, HEPATIC_VEINS)
+LIVER_TISSUE = (LIVER, LIVER_TUMOUR, LIVER_CYST)
+LIVER_WITH_VEINS = (*LIVER_TISSUE, PORTAL_VEIN, HEPATIC_VEINS)
 FORBIDDEN = -1e4
 
 
@@ -48,9 +48,9 @@ def forbid_fragments(logits: torch.Tensor, spacing_mm: tuple[float, float, float
         Millimetres along (slice, row, column).
     """
     labels = logits.argmax(dim=0).to(torch.uint8).numpy()
-    liver = np.isin(labels, [s.label for s in (*_IN_LIVER, *_VESSELS)])
+    liver = np.isin(labels, [s.label for s in LIVER_WITH_VEINS])
     main = larger_pieces(liver, share=1.0)
-    _forbid((*_IN_LIVER, *_VESSELS), logits, liver & ~main, ~main)
+    _forbid(LIVER_WITH_VEINS, logits, liver & ~main, ~main)
     box = ndimage.find_objects(main.view(np.uint8))
     for segment in (LIVER_TUMOUR, LIVER_CYST) if box else ():
         inside = main[box[0]]

@@ -17,16 +17,18 @@ from surgplan.segmentation._intensity import scale
 from surgplan.segmentation._liver_view import liver_view
 from surgplan.segmentation._native import labels_on, scores_on
 from surgplan.segmentation._organs import ORGANS
-from surgplan.segmentation._postprocess import FORBIDDEN, forbid_fragments
+from surgplan.segmentation._postprocess import (
+    FORBIDDEN,
+    LIVER_TISSUE,
+    LIVER_WITH_VEINS,
+    forbid_fragments,
+)
 from surgplan.segmentation._resample import resample_in_slabs
 from surgplan.segmentation._rim import give_back_fat
 from surgplan.segmentation._window import sliding_logits
 from surgplan.volume import (
     ANATOMY,
     HEPATIC_VEINS,
-    LIVER,
-    LIVER_CYST,
-    LIVER_TUMOUR,
     PORTAL_VEIN,
     Geometry,
     LabelMap,
@@ -41,9 +43,6 @@ SURE_MM = 10.0  # this far outside the found liver the second network alone deci
 OVERLAP = 0.3
 RING = 2  # voxels around an organ, between which its outline lies
 NEAR_MM = 10.0  # around what was found of liver and veins; the vena cava lies within
-
-_TISSUE = (LIVER, LIVER_TUMOUR, LIVER_CYST)
-_LIVER = (*_TISSUE, PORTAL_VEIN, HEPATIC_VEINS)
 
 Box = tuple[slice, slice, slice]
 
@@ -118,8 +117,8 @@ def refine(
     labels, confidence
         For the voxels of the box, as `labels_on` makes them.
     """
-    start = (box[0].start, box[1].start, box[2].start)
-    window = first.scan.geometry.window(start, (box[0].stop, box[1].stop, box[2].stop))
+    around = crop(first.scan, box)
+    window = around.geometry
     fine = window.with_spacing((info.spacing_mm,) * 3)
     image = torch.from_numpy(resample_in_slabs(first.scan, fine))
     found = first.liver_on(fine)
@@ -135,10 +134,10 @@ def refine(
     labels, confidence = labels_on(scores, fine, window, temperature=info.temperature)
     lean = scores[HEPATIC_VEINS.label] - scores[PORTAL_VEIN.label]
     del scores, second
-    liver = np.isin(labels, [s.label for s in _LIVER])
+    liver = np.isin(labels, [s.label for s in LIVER_WITH_VEINS])
     if liver.any():
         near = box_of(liver, window, margin_mm=NEAR_MM)
-        seen = crop(crop(first.scan, box), near)
+        seen = crop(around, near)
         inner_lean = scores_on(lean[None], fine, seen.geometry)[0].numpy()
         give_back_fat(seen, labels[near], confidence[near])
         complete_vessels(seen, labels[near], confidence[near], inner_lean)
@@ -160,7 +159,7 @@ def _leave_organs(first: torch.Tensor, second: torch.Tensor, share: torch.Tensor
     """
     organs = [s.label for s in ORGANS]
     settled = torch.isin(first.argmax(dim=0), torch.tensor(organs))
-    liver = torch.isin(second.argmax(dim=0), torch.tensor([s.label for s in _TISSUE]))
+    liver = torch.isin(second.argmax(dim=0), torch.tensor([s.label for s in LIVER_TISSUE]))
     near = torch.from_numpy(ndimage.binary_dilation(settled.numpy(), iterations=RING))
     share[near & ~liver] = 0
     for label in organs:

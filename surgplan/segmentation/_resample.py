@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from surgplan.segmentation._native import interpolation
+from surgplan.segmentation._native import interpolation, places
 from surgplan.volume import Geometry, Volume
 
 SLAB_VOXELS = 8_000_000
@@ -44,17 +44,10 @@ def resample_in_slabs(volume: Volume, grid: Geometry) -> npt.NDArray[np.float32]
         planes = torch.matmul(rows, torch.matmul(slab, columns.T))
         result += slices[:, start : start + step] @ planes.flatten(1)
     voxels: npt.NDArray[np.float32] = result.numpy().reshape(grid.shape)
-    for axis, beyond in enumerate(_beyond(volume.geometry, grid)):
+    for axis, at in enumerate(places(volume.geometry, grid)):
+        beyond = (at < -0.5) | (at > volume.geometry.shape[axis] - 0.5)
         np.moveaxis(voxels, axis, 0)[beyond] = volume.background
     return voxels
-
-
-def _beyond(source: Geometry, grid: Geometry) -> list[npt.NDArray[np.bool_]]:
-    """Per axis, the indices of the grid that lie outside the voxels of the source."""
-    first = source.to_index(grid.to_lps((0, 0, 0)))
-    last = source.to_index(grid.to_lps(np.asarray(grid.shape) - 1))
-    along = [np.linspace(a, b, n) for a, b, n in zip(first, last, grid.shape, strict=True)]
-    return [(x < -0.5) | (x > n - 0.5) for x, n in zip(along, source.shape, strict=True)]
 
 
 def _blur(count: int, factor: float) -> torch.Tensor:

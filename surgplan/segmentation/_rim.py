@@ -6,12 +6,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from surgplan.segmentation._postprocess import LIVER_WITH_VEINS
 from surgplan.volume import (
-    HEPATIC_VEINS,
     LIVER,
-    LIVER_CYST,
-    LIVER_TUMOUR,
-    PORTAL_VEIN,
     Volume,
     distance_outside_mm,
 )
@@ -20,8 +17,6 @@ FAT_HU = -100.0
 RIM_MM = 4.0
 SMOOTH_MM = 0.7
 LEAST_NOISE_RATIO = 2.0
-
-_IN_LIVER = (LIVER, LIVER_TUMOUR, LIVER_CYST, PORTAL_VEIN, HEPATIC_VEINS)
 
 
 def give_back_fat(
@@ -52,7 +47,7 @@ def give_back_fat(
     spread = 1.4826 * float(np.median(np.abs(smooth[plain] - liver_hu)))
     if liver_hu - half_hu < LEAST_NOISE_RATIO * spread:
         return
-    outside = ~np.isin(labels, [s.label for s in _IN_LIVER])
+    outside = ~np.isin(labels, [s.label for s in LIVER_WITH_VEINS])
     fat = plain & (smooth < half_hu)
     fat &= distance_outside_mm(outside, scan.geometry) <= RIM_MM if outside.any() else False
     labels[fat] = 0

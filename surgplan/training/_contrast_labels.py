@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import ndimage
 from skimage.graph import MCP_Geometric
 
-from surgplan.volume import HEPATIC_VEINS, LIVER, LIVER_TUMOUR, smooth_inside
+from surgplan.volume import HEPATIC_VEINS, LIVER, LIVER_TUMOUR, larger_pieces, smooth_inside
 
 DARK_HU = -22.0
 BRIGHT_HU = 20.0
@@ -52,7 +52,8 @@ def label_by_contrast(
     dark = liver & (smooth_inside(image_hu, liver, 2.0 / spacing_mm) < median + DARK_HU)
     reach = max(1, round(EDGE_MM / spacing_mm))
     least_lesion = LEAST_LESION_ML * 1000 / spacing_mm**3
-    core = _at_least(dark & ndimage.binary_erosion(liver, iterations=reach), least_lesion)
+    inner = dark & ndimage.binary_erosion(liver, iterations=reach)
+    core = larger_pieces(inner, voxels=least_lesion)
     if core.any():
         result[dark & ndimage.binary_dilation(core, iterations=reach)] = LIVER_TUMOUR.label
     bright = _bright(image_hu, liver, median, spacing_mm)
@@ -71,7 +72,8 @@ def _bright(
     plain = liver & (np.abs(fine - median) < 2 * BRIGHT_HU)
     around = smooth_inside(image, plain, AROUND_MM / spacing_mm)
     inner = ndimage.binary_erosion(liver, iterations=max(1, round(3.0 / spacing_mm)))
-    return _at_least(inner & (fine > around + BRIGHT_HU), LEAST_VESSEL_ML * 1000 / spacing_mm**3)
+    least_vessel = LEAST_VESSEL_ML * 1000 / spacing_mm**3
+    return larger_pieces(inner & (fine > around + BRIGHT_HU), voxels=least_vessel)
 
 
 def _within(mask: npt.NDArray[np.bool_], voxels: float) -> npt.NDArray[np.bool_]:
@@ -95,11 +97,3 @@ def _by_seeds(
         result[far < nearest] = label
         nearest = np.minimum(nearest, far)
     return result
-
-
-def _at_least(mask: npt.NDArray[np.bool_], voxels: float) -> npt.NDArray[np.bool_]:
-    pieces, _ = ndimage.label(mask)
-    sizes = np.bincount(pieces.ravel())
-    sizes[0] = 0
-    kept: npt.NDArray[np.bool_] = (sizes >= voxels)[pieces]
-    return kept
