@@ -9,8 +9,8 @@ structures as one, so does the comparison: its 'venous system' is hepatic veins 
 Tumours of the reference are compared where the model knows tumours. Vessels are compared twice: as
 the reference has them, down to the spleen and the kidneys, and within 5 mm of the liver; the share
 told apart is that of the reference's centrelines, where we see a vessel, that we name as it does.
-Phantoms, seen in the portal phase and in MR, are drawn figures of the kind that the model was
-trained on; their seeds were not.
+Phantoms, seen in the portal phase and in MR of both weightings, are drawn figures of the kind that
+the model was trained on; their seeds were not.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from skimage.morphology import skeletonize
 
 from surgplan.evaluation import score_masks
 from surgplan.io import read_numbers, read_volume, write_json
-from surgplan.phantom import PhantomSettings, make_phantom, render_ct, render_mr
+from surgplan.phantom import WEIGHTINGS, PhantomSettings, make_phantom, render_ct, render_mr
 from surgplan.segmentation import SegmentSettings, find_model, segment
 from surgplan.volume import (
     ARTERIES,
@@ -126,10 +126,12 @@ def main() -> None:
         masks = {t: (found.mask(*s), truth.mask(*s)) for t, s in IN_PHANTOMS}
         both = {"whole liver": (found.whole_liver(), truth.whole_liver()), **masks}
         rows += scores(name, truth.geometry, both)
-        name = f"{name}, MR"
-        found, _ = segmented(name, render_mr(phantom, seed=seed), settings)
-        livers = found.whole_liver(), truth.whole_liver()
-        rows += scores(name, truth.geometry, {"whole liver": livers})
+        for weighting in WEIGHTINGS:
+            name = f"phantom {seed}, MR {weighting.upper()}"
+            scan = render_mr(phantom, seed=seed, sequence=weighting)
+            found, _ = segmented(name, scan, settings)
+            livers = found.whole_liver(), truth.whole_liver()
+            rows += scores(name, truth.geometry, {"whole liver": livers})
     peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(f"model {model.name} {model.sha256[:12]}, peak memory {peak_gb:.1f} GB")
     print_table(rows)

@@ -12,7 +12,7 @@ from surgplan.phantom._lesions import (
     LesionSpec,
     random_lesions,
 )
-from surgplan.phantom._mr import MrSettings, Weighting, render_mr
+from surgplan.phantom._mr import WEIGHTINGS, MrSettings, Weighting, render_mr
 from surgplan.phantom._phantom import PHANTOM_VERSION, Phantom, PhantomSettings, make_phantom
 from surgplan.phantom._trees import Branch, System, VesselTree
 
@@ -20,6 +20,7 @@ __all__ = [
     "DEFAULT_LESIONS",
     "PHANTOM_VERSION",
     "PHASES",
+    "WEIGHTINGS",
     "Branch",
     "Contact",
     "CtSettings",

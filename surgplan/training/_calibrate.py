@@ -15,7 +15,14 @@ from scipy.optimize import minimize_scalar
 from surgplan.errors import NothingToDoError
 from surgplan.evaluation import evaluate
 from surgplan.io import write_json
-from surgplan.phantom import PHASES, PhantomSettings, make_phantom, render_ct, render_mr
+from surgplan.phantom import (
+    PHASES,
+    WEIGHTINGS,
+    PhantomSettings,
+    make_phantom,
+    render_ct,
+    render_mr,
+)
 from surgplan.segmentation import METADATA, Reliability, SegmentSettings, conformal_bound, segment
 from surgplan.volume import LabelMap, Volume, box_of
 
@@ -81,8 +88,8 @@ def calibrate(
     model
         Name or folder of a bundle.
     seeds
-        One phantom each; every fifth is an MR. Every second one chooses the temperature, the
-        others measure what it brings.
+        One phantom each; every fifth is an MR, T1 and T2 in turn. Every second one chooses the
+        temperature, the others measure what it brings.
     threads
         As in `SegmentSettings`.
     progress
@@ -127,7 +134,8 @@ def calibrate(
 def _case(seed: int, number: int) -> tuple[Volume, LabelMap]:
     phantom = make_phantom(PhantomSettings(seed=seed, spacing_mm=SPACING_MM, lesions=LESIONS))
     if number % 5 == 4:
-        return render_mr(phantom, seed=seed), phantom.label_map
+        weighting = WEIGHTINGS[number // 5 % len(WEIGHTINGS)]
+        return render_mr(phantom, seed=seed, sequence=weighting), phantom.label_map
     return render_ct(phantom, seed=seed, phase=PHASES[number % len(PHASES)]), phantom.label_map
 
 

@@ -28,7 +28,8 @@ class SourceSettings:
     image
         Path of the scan, or None to train on drawn images alone.
     phantom_seeds
-        Phantoms to make instead of reading files, one per seed, their contrast phases in turn.
+        Phantoms to make instead of reading files, one per seed, their contrast phases (MR: their
+        weightings) in turn.
     modality
         ``'CT'`` or ``'MR'``.
     weight

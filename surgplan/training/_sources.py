@@ -12,7 +12,14 @@ import torch
 
 from surgplan.errors import NothingToDoError
 from surgplan.io import read_numbers, read_volume
-from surgplan.phantom import PHASES, PhantomSettings, make_phantom, render_ct, render_mr
+from surgplan.phantom import (
+    PHASES,
+    WEIGHTINGS,
+    PhantomSettings,
+    make_phantom,
+    render_ct,
+    render_mr,
+)
 from surgplan.segmentation import normalise
 from surgplan.synthesis import unlabelled_tissue
 from surgplan.training._contrast_labels import label_by_contrast
@@ -175,7 +182,7 @@ def _phantom(settings: SourceSettings, seed: int, spacing_mm: float) -> Source:
     if _modality(settings) == "CT":
         scan = render_ct(phantom, seed=seed, phase=PHASES[seed % len(PHASES)])
     else:
-        scan = render_mr(phantom, seed=seed)
+        scan = render_mr(phantom, seed=seed, sequence=WEIGHTINGS[seed % len(WEIGHTINGS)])
     target = phantom.label_map.array.copy()
     return _source(settings, target, target, scan)
 
