@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import logging
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,8 +15,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from surgplan.io import atomic_file
+from surgplan.training._team import Team
 
 STATE = "state.safetensors"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(kw_only=True)
@@ -38,6 +45,48 @@ class RunState:
     optimiser: torch.optim.AdamW
     step: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def fresh(
+        cls, network: torch.nn.Module, *, learning_rate: float, weight_decay: float = 1e-4
+    ) -> RunState:
+        """Of a network before its first step."""
+        return cls(
+            network=network,
+            averaged=copy.deepcopy(network),
+            optimiser=torch.optim.AdamW(
+                network.parameters(), lr=learning_rate, weight_decay=weight_decay
+            ),
+        )
+
+    def steps_left(
+        self,
+        folder: Path,
+        team: Team,
+        *,
+        until: int,
+        checkpoint_minutes: float,
+        saved: Callable[[], None] = lambda: None,
+    ) -> Iterator[None]:
+        """Once for each step that is still to be done, from the checkpoint in ``folder`` on.
+
+        The state is saved every ``checkpoint_minutes`` and after the last step; then ``saved`` is
+        called.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        if (folder / STATE).exists():
+            self.load(folder)
+            log.info("resumed %s at step %d", folder, self.step)
+        team.check_step(self.step)
+        last = time.monotonic()
+        while self.step < until:
+            yield
+            due = time.monotonic() - last > 60 * checkpoint_minutes
+            if team.leads and (due or self.step == until):
+                self.save(folder)
+                saved()
+                last = time.monotonic()
+        team.wait()
 
     def set_rate(self, learning_rate: float, steps: int) -> None:
         """The learning rate of the next step: it rises over the first 20, then falls to 0."""

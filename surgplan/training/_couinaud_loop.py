@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import logging
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from surgplan.segmentation import build_network, mixed_precision
-from surgplan.training._checkpoint import STATE, RunState
+from surgplan.training._checkpoint import RunState
 from surgplan.training._couinaud_samples import (
     CouinaudSample,
     draw_couinaud_sample,
@@ -50,16 +48,12 @@ def _train(
     team: Team,
     progress: Callable[[float, str], None] | None,
 ) -> RunState:
-    run.mkdir(parents=True, exist_ok=True)
     livers, held = load_livers(settings, data)
     state = _fresh_state(settings, team.device)
-    if (run / STATE).exists():
-        state.load(run)
-        log.info("resumed %s at step %d", run, state.step)
-    team.check_step(state.step)
-    last_save = time.monotonic()
     losses: list[float] = []
-    while state.step < settings.steps:
+    for _ in state.steps_left(
+        run, team, until=settings.steps, checkpoint_minutes=settings.checkpoint_minutes
+    ):
         losses += _step(state, livers, settings, team)
         if state.step % LOG_EVERY == 0:
             words = f"step {state.step} loss {sum(losses) / len(losses):.3f}"
@@ -69,12 +63,6 @@ def _train(
         if state.step % settings.validate_every == 0 or state.step == settings.steps:
             state.history.append(_validated(state, held, settings))
             log.info("%s", state.history[-1])
-        if team.leads and time.monotonic() - last_save > 60 * settings.checkpoint_minutes:
-            state.save(run)
-            last_save = time.monotonic()
-    if team.leads:
-        state.save(run)
-    team.wait()
     return state
 
 
@@ -99,13 +87,10 @@ def segment_loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 
 def _fresh_state(settings: CouinaudSettings, device: str) -> RunState:
     torch.manual_seed(settings.seed)
-    network = build_network(settings.network).to(device)
-    return RunState(
-        network=network,
-        averaged=copy.deepcopy(network),
-        optimiser=torch.optim.AdamW(
-            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-        ),
+    return RunState.fresh(
+        build_network(settings.network).to(device),
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
     )
 
 

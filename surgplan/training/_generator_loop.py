@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +18,7 @@ from surgplan.synthesis import (
     training_scheduler,
     unpack,
 )
-from surgplan.training._checkpoint import STATE, RunState
+from surgplan.training._checkpoint import RunState
 from surgplan.training._generator_adversary import adversarial_loss, build_adversary
 from surgplan.training._generator_private import private_gradients, secret_chance
 from surgplan.training._generator_samples import GeneratorSample, Scan, draw_generator_sample
@@ -32,7 +29,6 @@ LOG_EVERY = 20
 SCALE_SAMPLES = 24
 _KL = 1e-5
 
-log = logging.getLogger(__name__)
 Loss = Callable[[torch.nn.Module, GeneratorSample, torch.Generator], torch.Tensor]
 Progress = Callable[[float, str], None]
 
@@ -115,24 +111,17 @@ def train_stage(
 ) -> RunState:
     """Train one of the networks, or go on from its checkpoint in ``run``."""
     team = team or Team()
-    folder = run / stage.name
-    folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(settings.seed + stage.seed_offset)
-    network = stage.build(settings.network).to(team.device)
-    state = RunState(
-        network=network,
-        averaged=copy.deepcopy(network),
-        optimiser=torch.optim.AdamW(
-            network.parameters(), lr=stage.settings.learning_rate, weight_decay=1e-4
-        ),
+    state = RunState.fresh(
+        stage.build(settings.network).to(team.device), learning_rate=stage.settings.learning_rate
     )
-    if (folder / STATE).exists():
-        state.load(folder)
-        log.info("resumed %s at step %d", folder, state.step)
-    team.check_step(state.step)
-    saved = time.monotonic()
     losses: list[float] = []
-    while state.step < stage.settings.steps:
+    for _ in state.steps_left(
+        run / stage.name,
+        team,
+        until=stage.settings.steps,
+        checkpoint_minutes=settings.checkpoint_minutes,
+    ):
         losses += _step(state, stage, settings, scans, team)
         if state.step % LOG_EVERY == 0 or state.step == stage.settings.steps:
             mean = sum(losses) / max(1, len(losses))
@@ -141,11 +130,6 @@ def train_stage(
             if progress and team.leads:
                 words = f"{stage.name} {state.step}, loss {mean:.3f}"
                 progress(state.step / stage.settings.steps, words)
-        if team.leads and time.monotonic() - saved > 60 * settings.checkpoint_minutes:
-            state.save(folder)
-            saved = time.monotonic()
-    if team.leads:
-        state.save(folder)
     return state
 
 

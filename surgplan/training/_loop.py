@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import copy
-import logging
 import math
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from surgplan.segmentation import build_network, find_model, load_network, mixed_precision
-from surgplan.training._checkpoint import STATE, RunState
+from surgplan.training._checkpoint import RunState
 from surgplan.training._curves import write_curves
 from surgplan.training._loss import grouped_loss
 from surgplan.training._samples import Sample, draw_sample
@@ -24,8 +21,6 @@ from surgplan.volume import ANATOMY
 
 LOG_EVERY = 20
 SHOWN = ("liver parenchyma", "liver tumour", "portal vein", "hepatic veins")
-
-log = logging.getLogger(__name__)
 
 
 def train(
@@ -64,30 +59,22 @@ def _train(
     team: Team,
     progress: Callable[[float, str], None] | None,
 ) -> RunState:
-    run.mkdir(parents=True, exist_ok=True)
     sources = [s for one in settings.sources for s in load_sources(one, data, settings.spacing_mm)]
     state = _fresh_state(settings, team.device)
-    if (run / STATE).exists():
-        state.load(run)
-        log.info("resumed %s at step %d", run, state.step)
-    team.check_step(state.step)
-    last_save = time.monotonic()
     window: list[torch.Tensor] = []
-    while state.step < settings.steps:
+    for _ in state.steps_left(
+        run,
+        team,
+        until=settings.steps,
+        checkpoint_minutes=settings.checkpoint_minutes,
+        saved=lambda: write_curves(state.history, run),
+    ):
         window.append(_step(state, sources, settings, team))
         if state.step % LOG_EVERY == 0 or state.step == settings.steps:
             state.history.append(_summary(state, torch.cat(window)))
             window = []
             if progress and team.leads:
                 progress(state.step / settings.steps, _words(state))
-        if team.leads and time.monotonic() - last_save > 60 * settings.checkpoint_minutes:
-            state.save(run)
-            write_curves(state.history, run)
-            last_save = time.monotonic()
-    if team.leads:
-        state.save(run)
-        write_curves(state.history, run)
-    team.wait()
     return state
 
 
@@ -96,12 +83,8 @@ def _fresh_state(settings: TrainingSettings, device: str) -> RunState:
     network = build_network(settings.network).to(device)
     if settings.start is not None:
         start_from(network, load_network(find_model(settings.start)))
-    return RunState(
-        network=network,
-        averaged=copy.deepcopy(network),
-        optimiser=torch.optim.AdamW(
-            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-        ),
+    return RunState.fresh(
+        network, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay
     )
 
 
