@@ -45,7 +45,7 @@ def covered(lines: Lines, depth: npt.NDArray[np.float32], step_mm: float) -> Lin
         laid, wide = [np.zeros((0, 3), dtype=np.int64)], [np.zeros(0)]
         for tip in _farthest(bare, beyond):
             way, foot = _way(depth, bare[tip], place)
-            if foot < 0:
+            if not len(way):  # cut off from every line, or a way laid just now leads through it
                 continue
             own = np.maximum(depth[tuple(way.T)].astype(np.float64), step_mm / 2)
             apart = step_mm * np.linalg.norm(way[:, None] - way, axis=-1)
