@@ -145,7 +145,9 @@ class Cross:
             before, self._busy = self._busy, True
             try:
                 if any(view.dims.current_step[axis] != step for axis, step in steps.items()):
-                    view.dims.set_current_step(list(steps), list(steps.values()))
+                    # napari looks at its layers again for the step, having done so for the point.
+                    with view.dims.events.current_step.blocker(view._update_layers):
+                        view.dims.set_current_step(list(steps), list(steps.values()))
             finally:
                 self._busy = before
         self._placed[view] = (view.dims.range, view.dims.current_step)

@@ -10,6 +10,7 @@ from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QTabWidget, QVBoxLayout, QWidget
 
 from napari_surgplan._anatomy_tab import AnatomyTab
+from napari_surgplan._cores import OneCore
 from napari_surgplan._dress import NOTICE, dress
 from napari_surgplan._export_tab import ExportTab
 from napari_surgplan._lazy_controls import make_lazy
@@ -56,6 +57,7 @@ class MainWidget(QWidget):
     def __init__(self, viewer: napari.viewer.Viewer, session: Session | None = None) -> None:
         super().__init__()
         warm_up()
+        self._one_core = OneCore()
         gc.freeze()  # until the window closes: a look at all of napari takes a third of a second
         # napari lends plugins a proxy without the window's widgets, which the views lie among.
         viewer = getattr(viewer, "__wrapped__", viewer)
@@ -167,6 +169,7 @@ class MainWidget(QWidget):
             self.views.close()
             self.session.close()
             gc.unfreeze()
+            self._one_core.end()
             self._main = None  # Qt keeps this dock's slots, and they would keep the window
         return bool(super().eventFilter(watched, event))
 

@@ -35,6 +35,7 @@ from napari_surgplan._resectogram import Resectogram
 from napari_surgplan._session import Session
 from napari_surgplan._stage_box import WAITING, StageBox
 from napari_surgplan._turns import Turns
+from napari_surgplan._verdict import Verdict
 from napari_surgplan._wishes_box import WishesBox
 from napari_surgplan._work import start
 from surgplan.planning import Resection
@@ -46,7 +47,6 @@ EMPTY = (
 _CALM_MS = 120
 _LATE_MS = 300
 """How long the numbers of the cut before stay, until those of the cut at hand are there."""
-_TWO_LINES = 50
 _GOOD, _FLAGGED, _BAD, _WAIT = "#2e7d4f", "#94681a", "#a33a3a", "#5b6472"
 
 
@@ -117,9 +117,7 @@ class PlanTab(QWidget):
         self.tint = QCheckBox("Specimen")
         self.tint.setToolTip("Tint on slices what is resected")
         self.bar = PlanBar(self.session)
-        self.verdict = QLabel()
-        self.verdict.setWordWrap(True)
-        self.verdict.setMinimumHeight(_TWO_LINES)
+        self.verdict = Verdict()
         self.why = QLabel()
         self.why.setWordWrap(True)
         self.table = PlanTable()
@@ -233,7 +231,7 @@ class PlanTab(QWidget):
             self._late.stop()
             told = headline(standing)
             good = _FLAGGED if told.flagged else _GOOD
-            self._say(told.text, good if told.feasible else _BAD)
+            self.verdict.say(told.text, good if told.feasible else _BAD)
             self.table.show_rows(rows_of(standing))
             self.wishes.show_wishes(self.planner.wishes)
             self._calm.start()
@@ -243,7 +241,8 @@ class PlanTab(QWidget):
                 self._late.start()
         else:
             ready = self.planner.prepared is not None
-            self._say("Choose a kind of cut, or Propose." if ready else "Getting ready …", _WAIT)
+            words = "Choose a kind of cut, or Propose." if ready else "Getting ready …"
+            self.verdict.say(words, _WAIT)
             self.table.show_rows(())
             self.map.show_picture(None, ())
         why = "" if draft is None else draft.why
@@ -255,18 +254,8 @@ class PlanTab(QWidget):
         """The numbers shown are those of a cut that is no more."""
         draft = self.planner.draft
         if draft is not None and self.planner.standing is None:
-            self._say("Working out the numbers …", _WAIT)
+            self.verdict.say("Working out the numbers …", _WAIT)
             self.table.fade(faded=True)
-
-    def _say(self, text: str, colour: str) -> None:
-        if self.verdict.text() != text:
-            self.verdict.setText(text)
-        style = (
-            f"background: {colour}; color: white; padding: 6px; border-radius: 4px; "
-            "font-weight: 600"
-        )
-        if style != self.verdict.styleSheet():  # Qt lays out anew for each
-            self.verdict.setStyleSheet(style)
 
     def _show_hint(self) -> None:
         hint = self.clicks.hint or (WAITING if self.planner.stager.first is not None else "")

@@ -45,6 +45,7 @@ def outlined(labels: Slice, width: int, background: int) -> Slice:
     background
         What stands everywhere else.
     """
+    labels = np.ascontiguousarray(labels)  # of a volume they lie far apart
     highest, lowest = _around(labels, np.maximum), labels
     for _ in range(width):
         lowest = _around(lowest, np.minimum)

@@ -74,7 +74,8 @@ class WishesBox(QWidget):
     def show_wishes(self, wishes: Wishes) -> None:
         """Set the widgets without telling anybody."""
         with self.margin_changed.blocked(), self.changed.blocked():
-            self.margin.setValue(wishes.margin_mm)
+            if self.margin.value() != wishes.margin_mm:  # else Qt would paint the same again
+                self.margin.setValue(wishes.margin_mm)
             self.condition.setCurrentIndex(self.condition.findData(wishes.condition))
             if wishes.patient is not None:
                 self.height.setValue(wishes.patient.height_cm)
