@@ -32,6 +32,8 @@ NAME_COLOUR = "#c8ced6"
 SCALE_COLOUR = "#ffffff"
 NOTICE = "notice"
 """The disclaimer among napari's overlays; what has it is dressed."""
+BRUSH, OUTSIDE = "_brush_circle", (-1000, -1000)
+"""The ring of the brush, and where it waits for the mouse; in napari it is in the corner."""
 
 
 def directions(displayed: Sequence[int]) -> dict[str, str]:
@@ -95,6 +97,7 @@ class Dress:
             color=NAME_COLOUR,
             visible=notice,
         )
+        viewer.canvas.overlays[BRUSH].position = OUTSIDE
         dims, layers = viewer.dims.events, viewer.layers.events
         zoomed, sized = self._camera.events.zoom, viewer.canvas.events.size
         # napari holds methods weakly, functions for as long as the viewer lives.

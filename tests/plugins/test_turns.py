@@ -190,7 +190,8 @@ def test_what_comes_after_painting_finds_the_window_painted(qtbot) -> None:
     qtbot.wait(50)
     order.clear()
     post = Post(widget)
-    post.after_painting(lambda: order.append("after"))
+    for word in ("after", "later"):
+        post.after_painting(lambda word=word: order.append(word))
     widget.update()
-    qtbot.waitUntil(lambda: len(order) == 2)
-    assert order == ["painted", "after"]
+    qtbot.waitUntil(lambda: len(order) == 3)
+    assert order == ["painted", "after", "later"]

@@ -10,7 +10,7 @@ from napari.components import ViewerModel
 from napari.layers import Image
 
 from napari_surgplan._cross import cross_of, hit_of, keep_context
-from napari_surgplan._dress import FROM_THE_FRONT, dress
+from napari_surgplan._dress import BRUSH, FROM_THE_FRONT, dress
 from napari_surgplan._eyes import SCAN, STRUCTURES, is_empty, role_of
 from napari_surgplan._layers import upright
 from napari_surgplan._mirror import Mirror
@@ -18,6 +18,8 @@ from napari_surgplan._session import Session
 from napari_surgplan._tools import TOOLS
 from napari_surgplan._warm import keep_warm, make_room
 from surgplan.volume import LIVER, LIVER_TUMOUR
+
+from .conftest import needs_screen
 
 
 @pytest.fixture
@@ -184,6 +186,12 @@ def test_a_view_that_is_solid_from_the_start_looks_from_the_front(session) -> No
     mirror.close()
 
 
+def test_the_ring_of_the_brush_waits_outside_a_view_for_the_mouse() -> None:
+    pane = ViewerModel()
+    dress(pane)
+    assert max(pane.canvas.overlays[BRUSH].position) < -pane.canvas.overlays[BRUSH].size
+
+
 def test_a_view_is_cleaned_up_in_its_own_context() -> None:
     order = []
     context = SimpleNamespace(finish=lambda: order.append("clean up"))
@@ -191,6 +199,22 @@ def test_a_view_is_cleaned_up_in_its_own_context() -> None:
     keep_context(SimpleNamespace(_scene_canvas=scene))
     context.finish()
     assert order == ["own context", "clean up"]
+
+
+@pytest.mark.gui
+@pytest.mark.slow
+@needs_screen
+def test_the_view_of_a_window_is_cleaned_up_in_its_own_context(
+    make_napari_viewer, monkeypatch
+) -> None:
+    viewer = make_napari_viewer()
+    session = Session(viewer)
+    scene, order = viewer.window._qt_viewer.canvas._scene_canvas, []
+    monkeypatch.setattr(scene, "set_current", lambda: order.append("own context"))
+    scene.context.finish()
+    assert order == ["own context"]
+    monkeypatch.undo()
+    session.close()
 
 
 def test_drawing_tools_are_pictured_once_one_is_taken_up(session) -> None:
