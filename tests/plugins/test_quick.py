@@ -8,9 +8,11 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from napari_surgplan._cores import OneCore
 from napari_surgplan._mirror import Mirror
+from napari_surgplan._turns import anything_waits
 from surgplan.volume import LabelMap
 
 from .conftest import needs_screen, settled
+from .driver import PATIENCE_MS
 
 
 def cores() -> list[int]:
@@ -28,9 +30,23 @@ def test_products_take_one_core_until_the_end() -> None:
     assert 2 in before
 
 
+@pytest.mark.gui
+@pytest.mark.slow
+@needs_screen
+def test_a_window_multiplies_on_one_core_until_it_is_closed(make_napari_viewer, qtbot) -> None:
+    with threadpool_limits(limits=2, user_api="blas"):
+        viewer = make_napari_viewer(show=True)
+        _, dock = viewer.window.add_plugin_dock_widget("surgplan", "SurgPlan")
+        qtbot.waitExposed(dock)
+        qtbot.waitUntil(lambda: not anything_waits(), timeout=PATIENCE_MS)
+        assert set(cores()) == {1}
+        viewer.close()
+        assert 2 in cores()
+
+
 def test_a_plan_is_kept_without_a_look_at_every_voxel(planner, monkeypatch) -> None:
-    looked = []
-    monkeypatch.setattr(LabelMap, "fingerprint", lambda self: looked.append(self))
+    looked, read = [], LabelMap.fingerprint
+    monkeypatch.setattr(LabelMap, "fingerprint", lambda self: (looked.append(self), read(self))[1])
     planner.begin("plane", planner.start_of("plane"))
     settled(planner)
     plan = planner.session.current_plan

@@ -53,6 +53,17 @@ def test_surfaces_are_those_of_the_engine(session, body) -> None:
     assert list(session.surfaces) == list(wanted)
 
 
+def test_a_plan_of_labels_that_were_changed_since_is_refused(session, body) -> None:
+    session.put_plan(plan_of(body[1], "left"))
+    array = np.array(body[1].array)
+    array[13, 20, 30] = LIVER_TUMOUR.label
+    session.set_labels(body[1].with_array(array), surfaces=session.surfaces)
+    with pytest.raises(ScanMismatchError, match="other labels"):
+        session.put_plan(plan_of(body[1], "again"))
+    session.put_plan(plan_of(session.label_map, "again"))
+    assert session.current_plan.name == "again"
+
+
 def test_an_edit_changes_only_what_it_touches_and_judges_plans_again(session, body) -> None:
     session.put_plan(plan_of(body[1], "left"))
     before = {s.segment.label: s for s in session.surfaces}

@@ -84,6 +84,16 @@ def test_the_verdict_is_that_on_the_remnant_once_grown(staged):
     assert headline(staged.standing).flagged  # it counts on growth
 
 
+def test_what_must_be_read_first_is_first_in_the_table_word_for_word(staged):
+    flags = staged.standing.flags
+    rows = rows_of(staged.standing)
+    first = [row for row in rows if row.group == "Read first"]
+    assert flags
+    assert [row.name for row in first] == list(flags)
+    assert list(rows[: len(first)]) == first
+    assert {(row.text, row.state) for row in first} == {("", "bad")}
+
+
 def test_comparing_waits_for_stages_and_then_shows_them(staged):
     plans = staged.session.plans
     names, columns = compared(plans, [Standing(plan=plans[0], stages=()), None])
