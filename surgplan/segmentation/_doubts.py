@@ -10,7 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from surgplan.segmentation._settle import LEAST_LESION_CONFIDENCE, UnsureLesion
+from surgplan.segmentation._settle import (
+    LARGE_ML,
+    LEAST_LARGE_CONFIDENCE,
+    LEAST_LESION_CONFIDENCE,
+    UnsureLesion,
+)
 from surgplan.volume import (
     HEPATIC_VEINS,
     LIVER,
@@ -237,7 +242,8 @@ def _unlabelled(unsure: tuple[UnsureLesion, ...]) -> Iterator[Doubt]:
     yield Doubt(
         kind="tumour unsure",
         sentence=f"{many} like a lesion, but not surely (mean confidence below "
-        f"{LEAST_LESION_CONFIDENCE:g}), and count as parenchyma; the largest has "
+        f"{LEAST_LESION_CONFIDENCE:g}, from {LARGE_ML:g} ml on below {LEAST_LARGE_CONFIDENCE:g}), "
+        "and count as parenchyma; the largest has "
         f"{largest.volume_ml:.1f} ml and lies at x {x:.0f}, y {y:.0f}, z {z:.0f} mm (LPS). Look "
         "there.",
     )

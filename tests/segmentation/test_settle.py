@@ -26,6 +26,18 @@ def test_what_is_sure_stays_and_the_rest_becomes_parenchyma() -> None:
     assert confidence[3, 3, 3] == pytest.approx(0.9)
 
 
+def test_a_large_lesion_may_be_a_little_less_sure() -> None:
+    labels = np.full(GRID.shape, LIVER.label, dtype=np.uint8)
+    confidence = np.full(GRID.shape, 0.78, dtype=np.float32)
+    labels[2:16, 2:16, 2:16] = LIVER_TUMOUR.label  # 8.2 ml
+    labels[2:6, 20:26, 20:26] = LIVER_TUMOUR.label  # 0.4 ml
+    taken = settle_lesions(labels, confidence, GRID)
+    assert [round(lesion.volume_ml, 3) for lesion in taken] == [0.432]
+    assert (labels[2:16, 2:16, 2:16] == LIVER_TUMOUR.label).all()
+    confidence[2:16, 2:16, 2:16] = 0.74
+    assert len(settle_lesions(labels, confidence, GRID)) == 1
+
+
 def test_without_lesions_nothing_changes() -> None:
     labels = np.full(GRID.shape, LIVER.label, dtype=np.uint8)
     assert settle_lesions(labels, np.ones(GRID.shape, dtype=np.float32), GRID) == ()
