@@ -9,6 +9,10 @@ from napari_surgplan._rehearser import Clamp, Rehearser
 
 NOTHING = "Nothing is clamped."
 _CLAMP = Qt.ItemDataRole.UserRole
+_BOXES = """
+QListWidget::indicator { width: 11px; height: 11px; border: 1px solid gray; border-radius: 2px; }
+QListWidget::indicator:checked { background-color: orange; }
+"""
 
 
 class ClampList(QWidget):
@@ -18,6 +22,7 @@ class ClampList(QWidget):
         super().__init__()
         self.rehearser = rehearser
         self.lines = QListWidget()
+        self.lines.setStyleSheet(_BOXES)
         self.lines.setToolTip(
             "Tick a branch, or click a vessel in 3D: what loses its supply turns dark"
         )
