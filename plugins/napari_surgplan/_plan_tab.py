@@ -64,7 +64,7 @@ class PlanTab(QWidget):
         self.session = session
         self._post = Post(self)
         self._turns = Turns(viewer)
-        self.planner = Planner(session, here=self._post, painted=self._post.after_painting)
+        self.planner = Planner(session, here=self._post)
         self.scene = CutScene(self.planner)
         self.clicks = PlanClicks(self.planner)
         self.mice = Mice(session, viewer, self._mouse)

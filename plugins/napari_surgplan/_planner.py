@@ -58,9 +58,6 @@ class Planner:
         The case.
     here
         Runs a function on the thread of the window; at once where there is none.
-    painted
-        Runs a function on it when what was drawn is painted: beside the engine, painting would take
-        twice as long.
 
     Attributes
     ----------
@@ -80,11 +77,9 @@ class Planner:
         self,
         session: Session,
         here: Here = lambda call: call(),
-        painted: Here = lambda call: call(),
     ) -> None:
         self.session = session
         self.here = here
-        self._painted = painted
         self._asking = False
         self.wishes = Wishes()
         self.prepared: PreparedLiver | None = None
@@ -231,7 +226,7 @@ class Planner:
         self.numbers_changed.emit()
         if not self._asking:
             self._asking = True
-            self._painted(self._ask)
+            self.here(self._ask)
 
     def _ask(self) -> None:
         """Have the cut at work judged and drawn well, as far as it is not yet."""

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
-from qtpy.QtCore import QCoreApplication, QEvent, QObject, Qt, Signal
-
-_AFTER_PAINTING = int(Qt.EventPriority.LowEventPriority.value) - 1
-"""Qt paints with the low priority."""
+from qtpy.QtCore import QObject, Qt, Signal
 
 
 class Post(QObject):
@@ -20,7 +16,6 @@ class Post(QObject):
     def __init__(self, owner: QObject) -> None:
         super().__init__(owner)
         self.posted.connect(self._run, Qt.ConnectionType.QueuedConnection)
-        self._painted: deque[Callable[[], None]] = deque()
 
     def _run(self, call: Callable[[], None]) -> None:
         call()
@@ -28,13 +23,3 @@ class Post(QObject):
     def __call__(self, call: Callable[[], None]) -> None:
         with suppress(RuntimeError):  # the window is gone: nobody waits for the result
             self.posted.emit(call)
-
-    def after_painting(self, call: Callable[[], None]) -> None:
-        """Run a function once the window has painted what it was asked for; on its thread only."""
-        self._painted.append(call)
-        QCoreApplication.postEvent(self, QEvent(QEvent.Type.User), _AFTER_PAINTING)
-
-    def customEvent(self, event: QEvent | None) -> None:
-        """Run what waited for the painting. Name given by Qt."""
-        if self._painted:
-            self._painted.popleft()()

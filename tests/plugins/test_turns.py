@@ -12,7 +12,6 @@ from napari.components import ViewerModel
 from napari_surgplan import _turns
 from napari_surgplan._autosave import save
 from napari_surgplan._lazy_controls import make_lazy
-from napari_surgplan._post import Post
 from napari_surgplan._throttle import WAIT_MS, Throttle
 from napari_surgplan._turns import Turns, anything_waits
 from surgplan.io import Case
@@ -168,30 +167,3 @@ def test_controls_are_built_for_the_layer_that_is_looked_at(make_napari_viewer, 
     viewer.layers.clear()
     qtbot.waitUntil(lambda: not anything_waits())
     assert container.minimumWidth() == wide  # the views beside it stay as they are
-
-
-@pytest.mark.gui
-@pytest.mark.slow
-@needs_screen
-def test_what_comes_after_painting_finds_the_window_painted(qtbot) -> None:
-    from qtpy.QtWidgets import QWidget
-
-    order = []
-
-    class Painted(QWidget):
-        def paintEvent(self, event) -> None:
-            order.append("painted")
-
-    widget = Painted()
-    qtbot.addWidget(widget)
-    widget.show()
-    qtbot.waitExposed(widget)
-    qtbot.waitUntil(lambda: "painted" in order)
-    qtbot.wait(50)
-    order.clear()
-    post = Post(widget)
-    for word in ("after", "later"):
-        post.after_painting(lambda word=word: order.append(word))
-    widget.update()
-    qtbot.waitUntil(lambda: len(order) == 3)
-    assert order == ["painted", "after", "later"]
