@@ -158,7 +158,7 @@ def test_oblique_grids_render_too(phantom: Phantom) -> None:
     [
         (lambda: CtSettings(phase="late"), "`phase` must be one of native, arterial"),
         (lambda: CtSettings(noise_hu=-1), "`noise_hu` and `psf_mm` must be 0 or more"),
-        (lambda: MrSettings(sequence="dwi"), "`sequence` must be 't1' or 't2'"),
+        (lambda: MrSettings(sequence="dwi"), "`sequence` must be one of t1, t2"),
         (lambda: MrSettings(bias=-1), "must be 0 or more"),
     ],
 )
