@@ -98,7 +98,8 @@ class CutScene:
         self.handles = ()
         if draft is not None:
             self.handles = handles_of(draft.resection, reach_mm=self.reach_mm(draft))
-        if draft is not None and self.planner.held:  # the rest follows when the hand rests
+        if draft is not None and (self.planner.held or (draft.is_quick and draft.resected is None)):
+            # the rest follows when the hand rests, or when the cut is drawn well
             self._draw(lambda view: view is self._hand or view.dims.ndisplay == 3)
             self._behind = True
             return

@@ -267,6 +267,28 @@ def test_while_it_is_held_a_cut_is_drawn_in_3d_and_under_the_hand_and_then_every
     assert set(drawn) == set(views)
 
 
+def test_an_undone_cut_comes_back_in_3d_first_and_everywhere_once_it_is_drawn_well(planner, scene):
+    begin(planner, "plane")
+    handle = scene.handles[0]
+    away = handle.point_mm + 4
+    planner.change(moved(planner.draft.resection, handle, away, planner.session.label_map))
+    settled(planner)
+    drawn = []
+
+    def drawing(name):
+        return SimpleNamespace(show_cut=lambda _: drawn.append(name), show_solids=lambda _: None)
+
+    views = {"axial": ViewerModel(), "solid": ViewerModel(ndisplay=3)}
+    cross = planner.session.shown.cross
+    cross.drawings.update({view: drawing(name) for name, view in views.items()})
+    planner.drawer.ask = lambda draft: None  # what it makes would come at any time
+    planner.session.undo()
+    assert drawn == ["solid"]
+    drawn.clear()
+    planner._show(planner.draft, planner._drawn(planner.draft))
+    assert drawn == ["axial", "solid"]
+
+
 def test_the_specimen_on_slices_is_what_the_engine_resects(planner, scene):
     begin(planner, "plane")
     resected, grid = planner.draft.resected, planner.grid
