@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -36,6 +37,7 @@ DoubtKind = Literal[
     "vessels missing",
     "contrast phase",
     "tumour unsure",
+    "one look only",
 ]
 
 FAT_HU = (-150.0, -50.0)
@@ -103,6 +105,16 @@ def doubts_about(
             *_unlabelled(unsure),
         ]
     return tuple(sorted(found, key=lambda doubt: not doubt.abstain))
+
+
+def one_look_only(needed_bytes: int) -> Doubt:
+    """What a scan lacks for which memory allowed no second look inside the liver."""
+    return Doubt(
+        kind="one look only",
+        sentence="Memory was too short for the second look inside the liver: its outline is "
+        "coarser, most vessels and small tumours are missing. Allow "
+        f"{math.ceil(needed_bytes / 1e8) / 10:.1f} GB (--max-memory), or crop the scan.",
+    )
 
 
 def _units(volume: Volume) -> Iterator[Doubt]:

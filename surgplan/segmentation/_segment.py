@@ -17,7 +17,7 @@ from surgplan import __version__
 from surgplan.errors import UsageError
 from surgplan.segmentation._adopted import AdoptedModel, find_added
 from surgplan.segmentation._bundle import ModelInfo, find_model, load_network
-from surgplan.segmentation._doubts import Doubt, doubts_about
+from surgplan.segmentation._doubts import Doubt, doubts_about, one_look_only
 from surgplan.segmentation._engine import Forward, start, start_on
 from surgplan.segmentation._intensity import limits, scale
 from surgplan.segmentation._memory import MemoryNeed
@@ -28,7 +28,7 @@ from surgplan.segmentation._probe import fastest, timings_for
 from surgplan.segmentation._refine import FirstLook, refine
 from surgplan.segmentation._resample import resample_in_slabs
 from surgplan.segmentation._segment_adopted import AdoptedRun, segment_adopted
-from surgplan.segmentation._settle import UnsureLesion, settle_lesions
+from surgplan.segmentation._settle import settle_lesions
 from surgplan.segmentation._turn import seen_as
 from surgplan.segmentation._window import finished_planes, sliding_logits, window_count
 from surgplan.volume import ANATOMY, Geometry, LabelMap, Volume, reorient
@@ -149,17 +149,18 @@ def segment(volume: Volume, *, settings: SegmentSettings | None = None) -> Segme
     label_map = LabelMap(array=found, geometry=volume.geometry, segments=ANATOMY)
     provenance = _provenance(info, second if keeps_scores else None, settings)
     provenance["reliability"] = {name: asdict(r) for name, r in info.reliability.items()}
-    return _doubted(volume, label_map, sure, provenance, unsure)
+    doubts = doubts_about(volume, label_map, sure, unsure)
+    if second is not None and not keeps_scores:
+        doubts = (*doubts, one_look_only(need.whole))
+    return _doubted(label_map, sure, provenance, doubts)
 
 
 def _doubted(
-    volume: Volume,
     label_map: LabelMap,
     sure: npt.NDArray[np.float32],
     provenance: dict[str, Any],
-    unsure: tuple[UnsureLesion, ...] = (),
+    doubts: tuple[Doubt, ...],
 ) -> Segmentation:
-    doubts = doubts_about(volume, label_map, sure, unsure)
     return Segmentation(
         label_map=label_map,
         confidence=sure,
@@ -180,7 +181,7 @@ def _by_added(volume: Volume, model: AdoptedModel, settings: SegmentSettings) ->
         "spacing_mm": model.preparation.spacing_mm,
         **_circumstances(settings),
     }
-    return _doubted(volume, label_map, sure, provenance)
+    return _doubted(label_map, sure, provenance, doubts_about(volume, label_map, sure))
 
 
 def _with_scores(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -87,3 +88,21 @@ def test_with_little_memory_the_labels_are_those_of_the_network(bundle, monkeypa
     np.testing.assert_allclose(passing.confidence, whole.confidence, atol=1 / 256)
     assert len(passing.label_map.labels_present()) > 3
     assert passing.label_map.geometry == volume.geometry
+
+
+def test_that_memory_allowed_no_second_look_is_told(bundle, tmp_path, monkeypatch) -> None:
+    first = tmp_path / "first"
+    shutil.copytree(bundle, first)
+    told = json.loads((first / METADATA).read_text())
+    told["surgplan"]["refined_by"] = str(bundle)
+    (first / METADATA).write_text(json.dumps(told))
+    monkeypatch.setattr(
+        MemoryNeed, "of", classmethod(lambda cls, *_: cls(whole=2_340_000_000, passing=1))
+    )
+
+    def kinds(model: Path) -> dict[str, str]:
+        settings = SegmentSettings(model=str(model), max_memory_bytes=1_000_000_000)
+        return {d.kind: d.sentence for d in segment(scan(), settings=settings).doubts}
+
+    assert "2.4 GB (--max-memory)" in kinds(first)["one look only"]
+    assert "one look only" not in kinds(bundle)  # has none to leave out
