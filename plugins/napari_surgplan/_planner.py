@@ -116,7 +116,6 @@ class Planner:
         if ready.prepared.label_map is self.session.label_map:
             self.prepared, self.grid = ready.prepared, ready.grid
             self.segments = ready.segments
-            self.session.know(ready.prepared.label_map, ready.prepared.fingerprint)
             self.ready_changed.emit()
             self.stager.ask(self._ready(), self.session.plans)
             self._plans_changed()

@@ -64,7 +64,6 @@ class Session:
         self.history = History()
         self.autosave = Autosave(self.message.emit)
         self.scan_fingerprint: str | None = None
-        self._identity: tuple[LabelMap, str] | None = None
         self.source: Path | None = None
         self.focus_mm: npt.NDArray[np.float64] | None = None
         self.preferences = Preferences.read()
@@ -170,16 +169,12 @@ class Session:
 
         Raises `ScanMismatchError` if it was made on other labels, `NothingToDoError` without any.
         """
-        if plan.labels_fingerprint != self._fingerprint(self._need_labels()):
+        if plan.labels_fingerprint != self._need_labels().fingerprint():
             msg = f"plan {plan.name!r} was made on other labels; plan again on these"
             raise ScanMismatchError(msg)
         if plan.scan_fingerprint is None and self.scan_fingerprint is not None:
             plan = plan.on_scan(self.scan_fingerprint)
         self._change(self.state.with_plan(plan))
-
-    def know(self, label_map: LabelMap, fingerprint: str) -> None:
-        """Take a fingerprint worked out elsewhere: it reads every voxel, and the window waits."""
-        self._identity = (label_map, fingerprint)
 
     def remove_plan(self, name: str) -> None:
         """Take a plan away; `undo` brings it back."""
@@ -232,12 +227,6 @@ class Session:
             self.labels_changed.emit()
         if before.plans is not state.plans or before.current != state.current:
             self.plans_changed.emit()
-
-    def _fingerprint(self, label_map: LabelMap) -> str:
-        known = self._identity
-        if known is None or known[0] is not label_map:
-            known = self._identity = (label_map, label_map.fingerprint())
-        return known[1]
 
     def _need_scan(self) -> Volume:
         if self.volume is None:

@@ -126,7 +126,14 @@ class LabelMap:
         return liver
 
     def fingerprint(self) -> str:
-        """Sha256 of grid, codes and voxels: the identity that a plan is bound to."""
+        """Sha256 of grid, codes and voxels: the identity that a plan is bound to.
+
+        Computed once per label map.
+        """
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
         kind = " ".join(f"{s.label}={s.code.scheme}:{s.code.value}" for s in self.segments)
         return content_hash(kind, self.geometry, self.array)
 

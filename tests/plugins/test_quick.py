@@ -9,7 +9,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from napari_surgplan._cores import OneCore
 from napari_surgplan._mirror import Mirror
 from napari_surgplan._turns import anything_waits
-from surgplan.volume import LabelMap
+from surgplan.volume import _label_map
+from surgplan.volume._volume import content_hash
 
 from .conftest import needs_screen, settled
 from .driver import PATIENCE_MS
@@ -45,8 +46,13 @@ def test_a_window_multiplies_on_one_core_until_it_is_closed(make_napari_viewer, 
 
 
 def test_a_plan_is_kept_without_a_look_at_every_voxel(planner, monkeypatch) -> None:
-    looked, read = [], LabelMap.fingerprint
-    monkeypatch.setattr(LabelMap, "fingerprint", lambda self: (looked.append(self), read(self))[1])
+    looked = []
+
+    def read(*content) -> str:
+        looked.append(content)
+        return content_hash(*content)
+
+    monkeypatch.setattr(_label_map, "content_hash", read)
     planner.begin("plane", planner.start_of("plane"))
     settled(planner)
     plan = planner.session.current_plan
