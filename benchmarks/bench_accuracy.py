@@ -29,7 +29,7 @@ from skimage.morphology import skeletonize
 
 from surgplan.evaluation import score_masks
 from surgplan.io import read_numbers, read_volume, write_json
-from surgplan.phantom import WEIGHTINGS, PhantomSettings, make_phantom, render_ct, render_mr
+from surgplan.phantom import MR_WEIGHTINGS, PhantomSettings, make_phantom, render_ct, render_mr
 from surgplan.segmentation import SegmentSettings, find_model, segment
 from surgplan.volume import (
     ARTERIES,
@@ -126,7 +126,7 @@ def main() -> None:
         masks = {t: (found.mask(*s), truth.mask(*s)) for t, s in IN_PHANTOMS}
         both = {"whole liver": (found.whole_liver(), truth.whole_liver()), **masks}
         rows += scores(name, truth.geometry, both)
-        for weighting in WEIGHTINGS:
+        for weighting in MR_WEIGHTINGS:
             name = f"phantom {seed}, MR {weighting.upper()}"
             scan = render_mr(phantom, seed=seed, sequence=weighting)
             found, _ = segmented(name, scan, settings)

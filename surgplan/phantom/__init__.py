@@ -12,15 +12,15 @@ from surgplan.phantom._lesions import (
     LesionSpec,
     random_lesions,
 )
-from surgplan.phantom._mr import WEIGHTINGS, MrSettings, Weighting, render_mr
+from surgplan.phantom._mr import MR_WEIGHTINGS, MrSettings, Weighting, render_mr
 from surgplan.phantom._phantom import PHANTOM_VERSION, Phantom, PhantomSettings, make_phantom
 from surgplan.phantom._trees import Branch, System, VesselTree
 
 __all__ = [
     "DEFAULT_LESIONS",
+    "MR_WEIGHTINGS",
     "PHANTOM_VERSION",
     "PHASES",
-    "WEIGHTINGS",
     "Branch",
     "Contact",
     "CtSettings",

@@ -15,7 +15,7 @@ from surgplan.phantom._tissue import Canvas, Image, Look, blurred
 from surgplan.volume import Geometry, Volume
 
 Weighting = Literal["t1", "t2"]
-WEIGHTINGS: tuple[Weighting, ...] = ("t1", "t2")
+MR_WEIGHTINGS: tuple[Weighting, ...] = ("t1", "t2")
 
 # tissue: T1 intensity, T2 intensity, grain, strands (T1, T2)
 _LOOKS: dict[str, tuple[float, float, float, float, float]] = {
@@ -83,8 +83,8 @@ class MrSettings:
     psf_mm: float = 0.9
 
     def __post_init__(self) -> None:
-        if self.sequence not in WEIGHTINGS:
-            msg = f"`sequence` must be one of {', '.join(WEIGHTINGS)}, got {self.sequence!r}"
+        if self.sequence not in MR_WEIGHTINGS:
+            msg = f"`sequence` must be one of {', '.join(MR_WEIGHTINGS)}, got {self.sequence!r}"
             raise UsageError(msg)
         if min(self.noise, self.bias, self.psf_mm) < 0:
             msg = f"`noise`, `bias` and `psf_mm` must be 0 or more, got {self}"
@@ -116,7 +116,7 @@ def render_mr(
     how = settings or MrSettings(sequence=sequence)
     random = random_stream(seed, 21)
     canvas = Canvas.blank(phantom.label_map.geometry, 0.0)
-    column = WEIGHTINGS.index(how.sequence)
+    column = MR_WEIGHTINGS.index(how.sequence)
     table = {
         tissue: Look(value=row[column], grain=row[2], strands=row[3 + column])
         for tissue, row in _LOOKS.items()

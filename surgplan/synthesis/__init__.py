@@ -3,8 +3,8 @@
 Domain randomisation, a latent flow, warps, lesions; and their judges: gates, realism, privacy.
 """
 
+from surgplan.phantom import MR_WEIGHTINGS, PHASES
 from surgplan.synthesis._body import Body, around_liver, body_of, phantom_body
-from surgplan.synthesis._brightness import MR_WEIGHTINGS
 from surgplan.synthesis._classes import (
     CLASSES,
     TISSUES,
@@ -59,7 +59,7 @@ from surgplan.synthesis._lesion_insert import LesionRecord
 from surgplan.synthesis._lesion_kinds import CONTACTS, KINDS
 from surgplan.synthesis._lesion_place import LesionWish
 from surgplan.synthesis._noise import NoiseShape, blur, gaussian, smooth
-from surgplan.synthesis._phase import PHASES, phase_means_hu
+from surgplan.synthesis._phase import phase_means_hu
 from surgplan.synthesis._picture import Scanner, randomised_picture
 from surgplan.synthesis._privacy import (
     PATCH_SIDE,

@@ -6,9 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from surgplan.errors import UsageError
+from surgplan.phantom import MR_WEIGHTINGS, PHASES
 from surgplan.synthesis._classes import CLASSES
 from surgplan.synthesis._individual import Person
-from surgplan.synthesis._phase import PHASES, phase_means_hu
+from surgplan.synthesis._phase import phase_means_hu
 from surgplan.synthesis._tissue import UNLABELLED
 from surgplan.volume import (
     ARTERIES,
@@ -29,8 +30,6 @@ from surgplan.volume import (
     Modality,
     Segment,
 )
-
-MR_WEIGHTINGS = ("t1", "t2")
 
 MR_WHITE = 650.0
 """MR intensity that counts as bright, of a scale on which liver is about 420 (T1), 210 (T2)."""

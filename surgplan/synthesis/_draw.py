@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from surgplan.phantom import PHASES
 from surgplan.synthesis._noise import blur, smooth, white
-from surgplan.synthesis._phase import PHASES, phase_means_hu
+from surgplan.synthesis._phase import phase_means_hu
 from surgplan.synthesis._tissue import UNLABELLED
 
 

@@ -9,7 +9,8 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from surgplan.errors import UsageError
-from surgplan.synthesis._brightness import MR_WEIGHTINGS, check_look
+from surgplan.phantom import MR_WEIGHTINGS
+from surgplan.synthesis._brightness import check_look
 from surgplan.synthesis._lesion_insert import (
     LesionRecord,
     Neighbourhood,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from surgplan.phantom import PHASES
 from surgplan.volume import (
     ARTERIES,
     BILIARY,
@@ -22,8 +23,6 @@ from surgplan.volume import (
     STOMACH,
     VENA_CAVA,
 )
-
-PHASES = ("native", "arterial", "portal", "delayed")
 
 # Typical Hounsfield units (native, arterial, portal, delayed) and their spread between people.
 _MEANS_HU: dict[int, tuple[tuple[float, float, float, float], float]] = {

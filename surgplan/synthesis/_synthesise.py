@@ -11,8 +11,9 @@ import torch
 
 from surgplan import NOT_A_MEDICAL_DEVICE, __version__
 from surgplan.errors import UsageError
+from surgplan.phantom import MR_WEIGHTINGS, PHASES
 from surgplan.synthesis._body import Body, anatomy_of, phantom_body
-from surgplan.synthesis._brightness import MR_WEIGHTINGS, check_look, class_brightness
+from surgplan.synthesis._brightness import check_look, class_brightness
 from surgplan.synthesis._classes import class_index
 from surgplan.synthesis._generate import SampleSettings, Scene, generate, hu_as_mr, mr_as_hu
 from surgplan.synthesis._generator_bundle import (
@@ -31,7 +32,6 @@ from surgplan.synthesis._lesion_insert import (
     record_of,
 )
 from surgplan.synthesis._lesion_place import LesionWish, PlacedLesion
-from surgplan.synthesis._phase import PHASES
 from surgplan.synthesis._picture import Scanner, randomised_picture
 from surgplan.synthesis._slices import thick_slices
 from surgplan.volume import LIVER, Geometry, LabelMap, Modality, Volume

@@ -16,8 +16,8 @@ from surgplan.errors import NothingToDoError
 from surgplan.evaluation import evaluate
 from surgplan.io import write_json
 from surgplan.phantom import (
+    MR_WEIGHTINGS,
     PHASES,
-    WEIGHTINGS,
     PhantomSettings,
     make_phantom,
     render_ct,
@@ -134,7 +134,7 @@ def calibrate(
 def _case(seed: int, number: int) -> tuple[Volume, LabelMap]:
     phantom = make_phantom(PhantomSettings(seed=seed, spacing_mm=SPACING_MM, lesions=LESIONS))
     if number % 5 == 4:
-        weighting = WEIGHTINGS[number // 5 % len(WEIGHTINGS)]
+        weighting = MR_WEIGHTINGS[number // 5 % len(MR_WEIGHTINGS)]
         return render_mr(phantom, seed=seed, sequence=weighting), phantom.label_map
     return render_ct(phantom, seed=seed, phase=PHASES[number % len(PHASES)]), phantom.label_map
 

@@ -13,8 +13,8 @@ import torch
 from surgplan.errors import NothingToDoError
 from surgplan.io import read_numbers, read_volume
 from surgplan.phantom import (
+    MR_WEIGHTINGS,
     PHASES,
-    WEIGHTINGS,
     PhantomSettings,
     make_phantom,
     render_ct,
@@ -182,7 +182,7 @@ def _phantom(settings: SourceSettings, seed: int, spacing_mm: float) -> Source:
     if _modality(settings) == "CT":
         scan = render_ct(phantom, seed=seed, phase=PHASES[seed % len(PHASES)])
     else:
-        scan = render_mr(phantom, seed=seed, sequence=WEIGHTINGS[seed % len(WEIGHTINGS)])
+        scan = render_mr(phantom, seed=seed, sequence=MR_WEIGHTINGS[seed % len(MR_WEIGHTINGS)])
     target = phantom.label_map.array.copy()
     return _source(settings, target, target, scan)
 
