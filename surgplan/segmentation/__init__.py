@@ -36,6 +36,7 @@ from surgplan.segmentation._network import NetworkSettings, build_network
 from surgplan.segmentation._precision import mixed_precision
 from surgplan.segmentation._reliability import Reliability, conformal_bound
 from surgplan.segmentation._segment import Segmentation, SegmentSettings, segment
+from surgplan.segmentation._settle import UnsureLesion
 from surgplan.segmentation._totalsegmentator import TOTALSEGMENTATOR_TASKS
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "SegmentSettings",
     "Segmentation",
     "Stage",
+    "UnsureLesion",
     "add_model",
     "added_models",
     "build_network",

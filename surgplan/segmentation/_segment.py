@@ -28,7 +28,7 @@ from surgplan.segmentation._probe import fastest, timings_for
 from surgplan.segmentation._refine import FirstLook, refine
 from surgplan.segmentation._resample import resample_in_slabs
 from surgplan.segmentation._segment_adopted import AdoptedRun, segment_adopted
-from surgplan.segmentation._settle import settle_lesions
+from surgplan.segmentation._settle import UnsureLesion, settle_lesions
 from surgplan.segmentation._turn import seen_as
 from surgplan.segmentation._window import finished_planes, sliding_logits, window_count
 from surgplan.volume import ANATOMY, Geometry, LabelMap, Volume, reorient
@@ -92,13 +92,16 @@ class Segmentation:
     doubts
         What speaks against believing it, the gravest first.
     provenance
-        Model, checksum, versions, settings and doubts, as plain data.
+        Model, checksum, versions, settings, doubts and unsure lesions, as plain data.
+    unsure_lesions
+        Places that may be lesions, labelled as parenchyma; the largest first.
     """
 
     label_map: LabelMap
     confidence: npt.NDArray[np.float32]
     doubts: tuple[Doubt, ...]
     provenance: dict[str, Any]
+    unsure_lesions: tuple[UnsureLesion, ...] = ()
 
 
 def segment(volume: Volume, *, settings: SegmentSettings | None = None) -> Segmentation:
@@ -152,7 +155,7 @@ def segment(volume: Volume, *, settings: SegmentSettings | None = None) -> Segme
     doubts = doubts_about(volume, label_map, sure, unsure)
     if second is not None and not keeps_scores:
         doubts = (*doubts, one_look_only(need.whole))
-    return _doubted(label_map, sure, provenance, doubts)
+    return _doubted(label_map, sure, provenance, doubts, unsure)
 
 
 def _doubted(
@@ -160,12 +163,18 @@ def _doubted(
     sure: npt.NDArray[np.float32],
     provenance: dict[str, Any],
     doubts: tuple[Doubt, ...],
+    unsure: tuple[UnsureLesion, ...] = (),
 ) -> Segmentation:
+    told = {
+        "doubts": [asdict(doubt) for doubt in doubts],
+        "unsure_lesions": [asdict(lesion) for lesion in unsure],
+    }
     return Segmentation(
         label_map=label_map,
         confidence=sure,
         doubts=doubts,
-        provenance={**provenance, "doubts": [asdict(doubt) for doubt in doubts]},
+        unsure_lesions=unsure,
+        provenance={**provenance, **told},
     )
 
 

@@ -2,46 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from safetensors.torch import save_model
 
 from surgplan.errors import ResourceLimitError
 from surgplan.segmentation import (
     METADATA,
-    WEIGHTS,
-    NetworkSettings,
     SegmentSettings,
     _segment,
-    build_network,
     read_model_info,
     segment,
 )
 from surgplan.segmentation._memory import MemoryNeed
 from surgplan.volume import Geometry, Volume
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    for part in (WEIGHTS.parent, METADATA.parent):
-        (folder / part).mkdir(parents=True)
-    network = {"classes": 17, "filters": [4, 8, 8]}
-    torch.manual_seed(0)
-    save_model(build_network(NetworkSettings(**network)), str(folder / WEIGHTS))
-    own = {
-        "name": "tiny", "sha256": hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(),
-        "network": network, "spacing_mm": 4.0, "window": [16, 16, 16], "temperature": 1.0,
-    }  # fmt: skip
-    told = {"version": "1", "description": "tiny", "surgplan": own}
-    (folder / METADATA).write_text(json.dumps(told))
-    return folder
 
 
 def scan(slices: int = 24) -> Volume:

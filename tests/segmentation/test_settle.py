@@ -1,10 +1,13 @@
 """Unsure lesions are taken back and told."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
+from surgplan.segmentation import SegmentSettings, segment
 from surgplan.segmentation._settle import settle_lesions
-from surgplan.volume import LIVER, LIVER_CYST, LIVER_TUMOUR, Geometry
+from surgplan.volume import LIVER, LIVER_CYST, LIVER_TUMOUR, Geometry, Volume
 
 GRID = Geometry.from_spacing(shape=(20, 30, 40), spacing_mm=(2.0, 1.0, 1.5), origin_mm=(5, 6, 7))
 
@@ -41,3 +44,15 @@ def test_a_large_lesion_may_be_a_little_less_sure() -> None:
 def test_without_lesions_nothing_changes() -> None:
     labels = np.full(GRID.shape, LIVER.label, dtype=np.uint8)
     assert settle_lesions(labels, np.ones(GRID.shape, dtype=np.float32), GRID) == ()
+
+
+def test_every_place_that_was_taken_back_is_told_and_written_down(bundle) -> None:
+    noise = np.random.default_rng(0).normal(50, 90, (30, 40, 40)).astype(np.float32)
+    grid = Geometry.from_spacing(shape=noise.shape, spacing_mm=(4.0, 4.0, 4.0))
+    scan = Volume(array=noise, geometry=grid, modality="CT")
+    found = segment(scan, settings=SegmentSettings(model=bundle))
+    assert len(found.unsure_lesions) > 1
+    sizes = [lesion.volume_ml for lesion in found.unsure_lesions]
+    assert sizes == sorted(sizes, reverse=True)
+    assert found.provenance["unsure_lesions"] == [asdict(v) for v in found.unsure_lesions]
+    assert not found.label_map.mask(LIVER_TUMOUR, LIVER_CYST).any()
