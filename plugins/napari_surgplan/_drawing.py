@@ -18,7 +18,7 @@ from vispy.scene.visuals import Image, Line, Markers
 from vispy.visuals.transforms import STTransform
 
 from napari_surgplan._solids import Solid, Solids, merged
-from napari_surgplan._triangles import Mesh, Triangles
+from napari_surgplan._triangles import Mesh, Surfaces, Triangles
 
 World = npt.NDArray[np.float64]
 
@@ -26,7 +26,7 @@ _OPACITY = 0.6
 _HANDLE_PIXELS, _BORDER_PIXELS = 13, 3
 _BORDER, _FACE = "#1565c0", "white"
 _MARK_PIXELS, _MARK_BORDER, _MARK_FACE = 16, "black", "#ffe14d"
-_SOLIDS, _SEE_THROUGH, _TINT, _CUT, _CROSS, _HANDLES = 997, 998, 999, 1000, 1001, 1002
+_SURFACES, _TINT, _CUT, _CROSS, _HANDLES = 998, 999, 1000, 1001, 1002
 """Order of drawing; napari draws its layers before."""
 
 
@@ -91,15 +91,12 @@ class Drawing:
     def __init__(self, view: Any, canvas: Any) -> None:
         self._view = view
         self._scene = canvas.view.scene
-        self._solids = self._node(Triangles(), _SOLIDS)
-        self._liver = self._node(Triangles(), _SEE_THROUGH)
+        self._surfaces = self._node(Surfaces(), _SURFACES)
         self._cut = self._node(Triangles(), _CUT)
         self._cross = self._node(Line(connect="segments", method="gl"), _CROSS)
         self._handles = self._node(Markers(pos=np.zeros((1, 3))), _HANDLES)  # none has no size
         self._mark: Any = None
         self._tint: Any = None
-        self._solids.set_gl_state("translucent", depth_test=True, cull_face=False)
-        self._liver.set_gl_state("translucent", depth_test=False, cull_face=False)
         self._handles.set_gl_state("translucent", depth_test=False)
         self._shown = Sketch()
         self._drawn: dict[bool, tuple[tuple[int, ...], list[Solid]]] = {}
@@ -112,9 +109,10 @@ class Drawing:
         nothing = np.zeros((3, 3))
         self._cross.set_data(pos=nothing[:2], color=(0, 0, 0, 0))
         self._handles.set_data(nothing[:1], edge_width=0, face_color=(0, 0, 0, 0))
-        for node in (self._solids, self._liver, self._cut):
-            node.ask(lambda: (nothing, np.array([[0, 1, 2]]), np.zeros((3, 4))))
-        self._rehearsed.update((self._solids, self._liver, self._cut, self._cross, self._handles))
+        meshes = (self._surfaces.solid, self._surfaces.clear, self._cut)
+        for mesh in meshes:
+            mesh.ask(lambda: (nothing, np.array([[0, 1, 2]]), np.zeros((3, 4))))
+        self._rehearsed.update((*meshes, self._cross, self._handles))
 
     def end_rehearsal(self) -> None:
         """Leave away what was drawn only to be ready, once the view was painted with it."""
@@ -129,7 +127,7 @@ class Drawing:
         """Draw surfaces, in 3D; on slices none."""
         shown = solids.visible() if self._solid else ()
         last = sorted(shown, key=lambda solid: solid.opacity < 1)
-        for node, through in ((self._solids, False), (self._liver, True)):
+        for node, through in ((self._surfaces.solid, False), (self._surfaces.clear, True)):
             mine = [s for s in last if s.see_through == through]
             drawn = (self._view.dims.displayed, mine)
             if drawn == self._drawn.get(through):
@@ -202,8 +200,8 @@ class Drawing:
 
     def close(self) -> None:
         """Let go of the canvas."""
-        nodes = (self._solids, self._liver, self._cut, self._cross, self._handles)
-        for node in (*nodes, self._mark, self._tint):
+        nodes = (self._surfaces, self._cut, self._cross, self._handles, self._mark, self._tint)
+        for node in nodes:
             if node is not None:
                 node.parent = None
 

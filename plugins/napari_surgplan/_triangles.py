@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from vispy.gloo import IndexBuffer, VertexBuffer
 from vispy.scene.visuals import create_visual_node
-from vispy.visuals import Visual
+from vispy.visuals import CompoundVisual, Visual
+
+from napari_surgplan._still import Still, scene_of
 
 Mesh = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]
 """Points ``(n, 3)``, x first; triangles ``(m, 3)``; colours ``(n, 4)``, 0..1."""
@@ -62,4 +64,32 @@ class TrianglesVisual(Visual):
         return self._some
 
 
+class SurfacesVisual(CompoundVisual):
+    """Surfaces that hide what lies behind, and above them those that are seen through.
+
+    Attributes
+    ----------
+    solid, clear
+        The triangles of both.
+    """
+
+    def __init__(self) -> None:
+        self._still = Still()
+        self.solid, self.clear = TrianglesVisual(), TrianglesVisual()
+        super().__init__([self.solid, self.clear])
+        self.events.update.connect(lambda _: self._still.forget())
+        self.solid.set_gl_state("translucent", depth_test=True, cull_face=False)
+        self.clear.set_gl_state("translucent", depth_test=False, cull_face=False)
+
+    def draw(self) -> None:
+        """Draw them, or lay back what was drawn before. Name given by vispy."""
+        if not (self.solid.visible or self.clear.visible):
+            return
+        scene = scene_of(self)
+        if not self._still.show(scene):
+            super().draw()
+            self._still.keep(scene)
+
+
 Triangles = create_visual_node(TrianglesVisual)
+Surfaces = create_visual_node(SurfacesVisual)

@@ -106,6 +106,7 @@ def test_a_cut_is_dragged_shown_flat_undone_and_rehearsed(ready, tmp_path) -> No
     tab.pages.setCurrentWidget(tab.map)  # drawn only where it is looked at
     driver.until(lambda: tab.map.picture is not None)
     _dragging_a_handle_moves_cut_and_numbers(driver, tab)
+    _surfaces_laid_back_look_as_if_drawn(driver)
     drawn = tab.map.picture
     driver.click(tab.bar.undo)
     assert session.current_plan.resection == first.resection
@@ -150,6 +151,17 @@ def _dragging_a_handle_moves_cut_and_numbers(driver, tab) -> None:
     assert now.assessment == assess(label_map, now.resection, margin_mm=MARGIN_MM)
     assert now.assessment != before.assessment
     driver.picture("plan-dragged")
+
+
+def _surfaces_laid_back_look_as_if_drawn(driver) -> None:
+    driver.monkeypatch.setattr("napari_surgplan._still.SOFTWARE", ("",))  # whatever draws here
+    pane = driver.pane()
+    still = driver.session.shown.cross.drawings[pane.viewer]._surfaces._still
+    pane.canvas.native.grabFramebuffer()
+    assert still._scene is not None
+    laid_back = pane.canvas.native.grabFramebuffer()
+    still.forget()
+    assert pane.canvas.native.grabFramebuffer() == laid_back
 
 
 def _a_click_on_the_map_looks_there(driver, tab, drawn) -> None:
