@@ -10,6 +10,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from surgplan.planning._boundary import Points
+from surgplan.planning._tube_fit import Wall, tube_radii
 from surgplan.volume import Geometry, box_of
 
 _STEP_MM = 1.0
@@ -70,6 +71,7 @@ def calibres(
     parents: Sequence[int | None],
     fallback: Sequence[npt.NDArray[np.float64]],
     wall: Points,
+    thick: Wall | None = None,
 ) -> list[npt.NDArray[np.float64]]:
     """Radius at each point of each line.
 
@@ -83,6 +85,8 @@ def calibres(
         Radius ``(k,)`` where too little wall is near, as inside another vessel.
     wall
         `wall_points` of the mask.
+    thick
+        The same wall where slices are thick: there tubes are fitted to it.
     """
     counts = [len(line) for line in lines]
     distance, near = cKDTree(np.concatenate(list(lines))).query(wall)
@@ -91,20 +95,21 @@ def calibres(
     order = np.argsort(near, kind="stable")
     distance, near = distance[order], near[order]
     first = np.concatenate([[0], np.cumsum(counts)])
-    radii: list[npt.NDArray[np.float64]] = []
-    for number, line in enumerate(lines):
+    own: list[npt.NDArray[np.float64]] = []
+    for number in range(len(lines)):
         places = np.arange(first[number], first[number + 1])
         low = np.searchsorted(near, np.maximum(places - _WINDOW, first[number]), "left")
         high = np.searchsorted(near, np.minimum(places + _WINDOW, first[number + 1] - 1), "right")
-        own = np.array(
-            [
-                np.median(distance[a:b]) if b - a >= _LEAST_WALL else r
-                for a, b, r in zip(low, high, fallback[number], strict=True)
-            ]
-        )
-        above = parents[number]
+        own.append(np.array([
+            np.median(distance[a:b]) if b - a >= _LEAST_WALL else r
+            for a, b, r in zip(low, high, fallback[number], strict=True)
+        ]))  # fmt: skip
+    if thick is not None:
+        own = tube_radii(lines, own, fallback, thick)
+    radii: list[npt.NDArray[np.float64]] = []
+    for line, above, radius in zip(lines, parents, own, strict=True):
         inside = 0.0 if above is None else float(radii[above][-1])
-        radii.append(_outside_parent(line, own, inside))
+        radii.append(_outside_parent(line, radius, inside))
     return radii
 
 

@@ -24,6 +24,7 @@ from surgplan.planning._rooted import (
 )
 from surgplan.planning._roots import hepatic_roots, portal_root
 from surgplan.planning._skeleton import skeleton_of
+from surgplan.planning._tube_fit import Wall
 from surgplan.planning._vessel_tree import (
     Fragment,
     Repairs,
@@ -200,7 +201,7 @@ def tree_at(site: Site, system: VesselSystem, settings: TreeSettings) -> VesselT
         spurs_pruned=spurs,
         fragments=_fragments(rooted, inside, settings.salt_mm),
     )
-    branches = _branches(rooted, wall_points(mask, geometry))
+    branches = _branches(rooted, wall_points(mask, geometry), Wall.of(mask, geometry))
     if not branches:
         msg = f"the {system} vein is a speck without a course; segment the vessels first"
         raise NothingToDoError(msg)
@@ -237,7 +238,7 @@ def _fragments(
     return tuple(found)
 
 
-def _branches(rooted: Rooted, wall_mm: Points) -> tuple[VesselBranch, ...]:
+def _branches(rooted: Rooted, wall_mm: Points, thick: Wall | None) -> tuple[VesselBranch, ...]:
     chains = chains_of(rooted)
     if not chains:
         return ()
@@ -256,7 +257,7 @@ def _branches(rooted: Rooted, wall_mm: Points) -> tuple[VesselBranch, ...]:
             ndimage.median_filter(skeleton.radius_mm[chain.places], 3, mode="nearest"),
         ))  # fmt: skip
     parents = [c.parent for c in chains]
-    radii = calibres(lines, parents, rough, wall_mm)
+    radii = calibres(lines, parents, rough, wall_mm, thick)
     orders = _orders(parents, [float(np.median(r)) for r in radii])
     return tuple(
         VesselBranch(order=order, parent=parent, points_mm=line, radius_mm=radius)

@@ -62,7 +62,7 @@ def test_missing_structures_are_named(
 def test_thick_and_tilted_scans_and_what_came_before_are_named(case: ReportInput) -> None:
     sentences = warnings_of(replace(case, provenance={"warnings": ["Motion."]}), {})
     (thick,) = (w for w in sentences if "4.0 mm apart" in w)
-    assert "diameters of one vessel in ten are off by about 1 mm" in thick
+    assert "diameters of one vessel in ten are off by about 0.5 mm" in thick
     assert any(f"tilted by {tilt_deg(case.volume.geometry):.0f} degrees" in w for w in sentences)
     assert sentences[-1] == "Motion."
 
