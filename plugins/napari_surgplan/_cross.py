@@ -196,6 +196,7 @@ class Cross:
                 finally:
                     self._busy = before
         self._place(view, everywhere=True)
+        self.placed.emit()
 
     def _clicked(self, view: Any, event: Any) -> Iterator[None]:
         """A click without a drag, while nothing is drawn with, looks at what is under it."""
