@@ -29,6 +29,8 @@ EMPTY = "No scan is open.\nOpen one in the tab Open, or drop it here."
 BAR = 0.22
 """Of a view's width is what its scale has: it keeps away from the letter in the middle."""
 NAME_COLOUR = "#c8ced6"
+BACKGROUND = "black"
+"""Of scans on any screen of a hospital, and what letters and names are made for."""
 SCALE_COLOUR = "#ffffff"
 NOTICE = "notice"
 """The disclaimer among napari's overlays; what has it is dressed."""
@@ -98,6 +100,7 @@ class Dress:
             visible=notice,
         )
         viewer.canvas.overlays[BRUSH].position = OUTSIDE
+        viewer.canvas.background_color_override = BACKGROUND
         dims, layers = viewer.dims.events, viewer.layers.events
         zoomed, sized = self._camera.events.zoom, viewer.canvas.events.size
         # napari holds methods weakly, functions for as long as the viewer lives.

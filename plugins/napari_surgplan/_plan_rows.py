@@ -147,16 +147,19 @@ def _remnant(assessment: Assessment) -> Iterator[Row]:
             inputs = "; ".join(f"{n} {v:.0f}" for n, v in quantity.inputs)
             yield Row(
                 group="Remnant",
-                name=_short(quantity.name[:1].upper() + quantity.name[1:]),
+                name=_short(quantity.name[:1].upper() + quantity.name[1:]).removesuffix(_OF_IT),
                 text=f"{quantity.value:.1f} %",
                 value=quantity.value,
                 tip=f"{quantity.formula} ({inputs})",
             )
 
 
+_OF_IT = " of the liver"
+
+
 def _short(name: str) -> str:
     """What fits into the table; the whole formula is in the tip."""
-    return name.replace("of the measured functional liver", "of the liver")
+    return name.replace(" of the measured functional liver", _OF_IT)
 
 
 def _verdict(verdict: Verdict) -> Row:

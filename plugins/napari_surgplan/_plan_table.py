@@ -168,6 +168,9 @@ class CompareTable(QTableWidget):
                 item.setFont(font)
                 self.setItem(place, number, item)
         self.resizeColumnsToContents()
+        if current in self._names:
+            self.doItemsLayout()  # Qt would do it later, and scrolls by the widths of before
+            self.scrollToItem(self.item(0, self._names.index(current)))
 
     def _choose(self, _: int, column: int) -> None:
         self.chosen.emit(self._names[column])

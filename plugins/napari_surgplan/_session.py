@@ -47,6 +47,8 @@ class Session:
         With the point looked at, LPS ``(x, y, z)`` in millimetres.
     message
         With a sentence for the user; may come from another thread.
+    failed
+        With a sentence on what went wrong and what to do.
     job_started
         With the job, when work began on a worker.
     """
@@ -56,6 +58,7 @@ class Session:
     plans_changed = Signal()
     focus_changed = Signal(object)
     message = Signal(str)
+    failed = Signal(str)
     job_started = Signal(object)
 
     def __init__(self, viewer: Any = None) -> None:

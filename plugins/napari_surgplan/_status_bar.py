@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari.utils.notifications import show_warning
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QHBoxLayout,
@@ -45,6 +46,9 @@ class StatusBar(QWidget):
         self.cancel.clicked.connect(self._cancel)
         session.job_started.connect(self._begin)
         session.message.connect(self.say)
+        session.failed.connect(self.warn)
+        for changed in (session.scan_changed, session.labels_changed, session.plans_changed):
+            changed.connect(self._forget)
         self._end()
 
     def _lay_out(self) -> None:
@@ -62,7 +66,25 @@ class StatusBar(QWidget):
 
     @ensure_main_thread  # type: ignore[untyped-decorator]
     def say(self, sentence: str) -> None:
-        """Show a sentence until the next one."""
+        """Show a sentence until the next one, or until the case changes."""
+        self._show(sentence, bold=False)
+
+    @ensure_main_thread  # type: ignore[untyped-decorator]
+    def warn(self, sentence: str) -> None:
+        """Show what went wrong; where the dock is not seen, napari tells it over its view."""
+        self._show(f"\N{WARNING SIGN} {sentence}", bold=True)
+        if not self.isVisible():
+            show_warning(sentence)
+
+    def _forget(self) -> None:
+        """The case is another one by now: what was said is of the one before."""
+        if self.message.text():
+            self._show("", bold=False)
+
+    def _show(self, sentence: str, *, bold: bool) -> None:
+        font = self.message.font()
+        font.setBold(bold)
+        self.message.setFont(font)
         self.message.setText(sentence)
 
     @property

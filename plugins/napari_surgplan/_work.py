@@ -10,7 +10,6 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from napari.utils.notifications import show_warning
 from psygnal import EmitLoopError
 from qtpy.QtCore import QObject, Qt, Signal
 
@@ -113,7 +112,7 @@ def start(
     Parameters
     ----------
     session
-        Hears of the job (`Session.job_started`), and of errors (`Session.message`).
+        Hears of the job (`Session.job_started`), and of errors (`Session.failed`).
     work
         Called with a function to report progress to; must not touch layers or widgets.
     title
@@ -143,8 +142,7 @@ def tell_error(session: Session, error: BaseException) -> None:
             f"Something inside went wrong ({type(error).__name__}: {error}). Your work is saved; "
             "try again, and if it stays, report it with the log."
         )
-    session.message.emit(sentence)
-    show_warning(sentence)
+    session.failed.emit(sentence)
 
 
 def _outcome(work: Callable[[Progress], Result], report: Progress) -> tuple[bool, Any]:

@@ -107,6 +107,18 @@ def test_all_views_go_to_the_point_looked_at(session, pane) -> None:
         assert low[axis] < (21, -14, 8)[axis] < high[axis]
 
 
+def test_who_draws_on_slices_hears_once_a_late_view_stands_at_the_point(session) -> None:
+    session.focus((8.0, -14.0, 21.0))
+    pane = ViewerModel(order=(1, 0, 2))
+    keep_warm(pane)  # as a view that is opened beside a cut; its layers come in later turns
+    session.shown.cross.join(pane)
+    heard: list[float] = []
+    session.shown.cross.placed.connect(lambda: heard.append(pane.dims.point[1]))
+    mirror = Mirror(session.viewer, session.shown.eyes, pane)
+    assert heard[-1] == pane.dims.point[1] == pytest.approx(-14, abs=2)
+    mirror.close()
+
+
 def test_a_view_is_cut_once_for_a_point_between_two_slices(session, pane) -> None:
     cuts = []
     role(pane, SCAN).events.set_data.connect(lambda: cuts.append(pane.dims.point[1]))
@@ -184,6 +196,14 @@ def test_a_view_that_is_solid_from_the_start_looks_from_the_front(session) -> No
     mirror = Mirror(session.viewer, session.shown.eyes, pane)
     np.testing.assert_allclose(pane.scene.camera.view_direction, FROM_THE_FRONT, atol=1e-6)
     mirror.close()
+
+
+def test_scans_lie_on_black_whatever_the_theme() -> None:
+    for theme in ("light", "dark"):
+        viewer = ViewerModel()
+        viewer.theme = theme
+        dress(viewer)
+        assert viewer.canvas.background_color[:3].tolist() == [0, 0, 0]
 
 
 def test_the_ring_of_the_brush_waits_outside_a_view_for_the_mouse() -> None:

@@ -44,7 +44,7 @@ def test_a_result_comes_to_the_thread_of_the_window(session, qtbot) -> None:
 
 def test_an_error_is_told_and_not_raised(session, qtbot) -> None:
     told = []
-    session.message.connect(told.append)
+    session.failed.connect(told.append)
 
     def work(progress):
         msg = "nothing is there; open a scan"
@@ -68,3 +68,27 @@ def test_work_that_outlives_its_window_ends_quietly(session, qtbot, monkeypatch)
     thread.join(5)
     assert not thread.is_alive()
     assert (got, raised) == ([], [])
+
+
+def test_what_was_said_goes_once_the_case_is_another(session, qtbot, monkeypatch) -> None:
+    from napari_surgplan._status_bar import StatusBar
+
+    over_the_view: list[str] = []
+    monkeypatch.setattr("napari_surgplan._status_bar.show_warning", over_the_view.append)
+    bar = StatusBar(session)
+    qtbot.addWidget(bar)
+    session.failed.emit("no such file; give the scan itself")
+    assert over_the_view == ["no such file; give the scan itself"]  # the bar is not seen
+    with qtbot.waitExposed(bar):
+        bar.show()
+    session.failed.emit("there is no plan; make one in the tab Plan")
+    assert "there is no plan" in bar.message.text()
+    assert bar.message.font().bold()
+    assert len(over_the_view) == 1
+    session.scan_changed.emit()
+    assert bar.message.text() == ""
+    session.message.emit("Written: report.html")
+    assert bar.message.text() == "Written: report.html"
+    assert not bar.message.font().bold()
+    session.plans_changed.emit()
+    assert bar.message.text() == ""
