@@ -5,23 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from textwrap import wrap
+from typing import Any
 
 from psygnal import Signal
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QBrush, QColor, QFont, QIcon
-from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem, QTreeWidget, QTreeWidgetItem
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtGui import QBrush, QColor, QFont, QIcon, QPalette
+from qtpy.QtWidgets import (
+    QHeaderView,
+    QTableWidget,
+    QTableWidgetItem,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QWidget,
+)
 
 from napari_surgplan._icons import icon
 from napari_surgplan._plan_columns import compared
 from napari_surgplan._plan_rows import Row
 from surgplan.planning import Plan, Standing
 
-STATE_COLOURS = {"good": QColor("#4caf7a"), "bad": QColor("#ef6461")}
+STATE_COLOURS = {"good": ("#4caf7a", "#1f6f43"), "bad": ("#ef6461", "#a8231d")}
+"""On a dark theme, and on a light one."""
 _MARKS = {"good": "✓ ", "bad": "✗ ", "plain": ""}
 _ROW_PIXELS = 22
 _WIDE, _INDENT = 50, 4 * " "
 """Letters that have room in a line of the table, and what goes on from the one above."""
 _POINT = int(Qt.ItemDataRole.UserRole)
+_MIDDLE = 127
+"""Lightness of words between those of a light theme and those of a dark one."""
 
 
 class PlanTable(QTreeWidget):
@@ -34,10 +45,10 @@ class PlanTable(QTreeWidget):
     """
 
     pointed = Signal(object)
+    rows: tuple[Row, ...] = ()  # of the class: Qt tells of its style while it is being made
 
     def __init__(self) -> None:
         super().__init__()
-        self.rows: tuple[Row, ...] = ()
         self._groups: dict[str, QTreeWidgetItem] = {}
         self._shown: dict[str, list[Row]] = {}
         self._target = icon("target")
@@ -100,9 +111,15 @@ class PlanTable(QTreeWidget):
         item.setData(0, _POINT, row.point_mm)
         for column in (0, 1):
             item.setToolTip(column, f"{row.name}: {row.text}\n{row.tip}".strip())
-        colour = STATE_COLOURS.get(row.state)
-        item.setForeground(1, QBrush() if colour is None else QBrush(colour))
+        item.setForeground(1, _brush(row.state, self))
         item.setFirstColumnSpanned(not row.text)
+
+    def changeEvent(self, event: Any) -> None:
+        """Colours that are read on another theme. Name given by Qt."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange and self.rows:
+            self._shown = {name: [] for name in self._shown}
+            self.show_rows(self.rows)
 
     def fade(self, *, faded: bool) -> None:
         """Grey while the numbers are being worked out anew."""
@@ -112,6 +129,14 @@ class PlanTable(QTreeWidget):
         point = item.data(0, _POINT)
         if point is not None:
             self.pointed.emit(point)
+
+
+def _brush(state: str, widget: QWidget) -> QBrush:
+    """What a state is written with on a widget."""
+    if state not in STATE_COLOURS:
+        return QBrush()
+    dark = widget.palette().color(QPalette.ColorRole.WindowText).lightness() > _MIDDLE
+    return QBrush(QColor(STATE_COLOURS[state][0 if dark else 1]))
 
 
 def lines_of(row: Row) -> list[Row]:
@@ -162,7 +187,7 @@ class CompareTable(QTableWidget):
                 item = QTableWidgetItem(text)
                 item.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
                 if text in ("yes", "no"):
-                    item.setForeground(QBrush(STATE_COLOURS["good" if text == "yes" else "bad"]))
+                    item.setForeground(_brush("good" if text == "yes" else "bad", self))
                 font = item.font()
                 font.setBold(self._names[number] == current)
                 item.setFont(font)

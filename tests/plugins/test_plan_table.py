@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from napari_surgplan._plan_rows import rows_of
+from napari_surgplan._plan_rows import Row, rows_of
 
 from .conftest import needs_screen, settled
 
@@ -37,3 +37,39 @@ def test_the_plan_at_work_is_seen_among_many(planner, qtbot) -> None:
         table.show_plans(plans, [None] * len(plans), plans[number].name)
         left = table.columnViewportPosition(number)
         assert 0 <= left < table.viewport().width() - table.columnWidth(number) // 2
+
+
+@pytest.mark.gui
+@pytest.mark.slow
+@needs_screen
+def test_what_is_good_and_bad_is_read_on_both_themes(qtbot) -> None:
+    from qtpy.QtGui import QColor
+    from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+    from napari_surgplan._plan_table import PlanTable
+
+    window, table = QWidget(), PlanTable()
+    QVBoxLayout(window).addWidget(table)
+    qtbot.addWidget(window)
+    with qtbot.waitExposed(window):
+        window.show()
+    rows = [Row(group="Margins", name=s, text="9 mm", state=s) for s in ("good", "bad")]
+    for words, behind in (("white", "#26262d"), ("black", "#eae6e6")):
+        window.setStyleSheet(f"QWidget {{ color: {words}; background: {behind} }}")
+        qtbot.wait(50)
+        table.show_rows(rows)
+        for place in range(2):
+            shown = table.topLevelItem(0).child(place).foreground(1).color()
+            assert contrast(shown, QColor(behind)) > 4.5
+
+
+def contrast(one, other) -> float:
+    """Of two colours, 1 to 21, as the Web Content Accessibility Guidelines have it."""
+    light = [
+        sum(
+            share * (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4)
+            for share, c in zip((0.2126, 0.7152, 0.0722), colour.getRgbF()[:3], strict=True)
+        )
+        for colour in (one, other)
+    ]
+    return (max(light) + 0.05) / (min(light) + 0.05)
