@@ -116,6 +116,7 @@ class FourViews:
             mirror.close()
             pane.close()
             pane.deleteLater()
+        self._frame.hide()  # until Qt deletes it, half of the window would be its
         self._frame.deleteLater()
         self._frame = None
         for kept in (self.models, self.panes, self._mirrors):

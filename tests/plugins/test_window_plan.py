@@ -10,6 +10,7 @@ from .conftest import BESIDE_VESSELS, make_body, needs_screen
 pytest.importorskip("qtpy")
 
 from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QApplication
 
 from napari_surgplan._kind_row import KINDS
 from napari_surgplan._plan_clicks import HINTS
@@ -107,6 +108,7 @@ def test_a_cut_is_dragged_shown_flat_undone_and_rehearsed(ready, tmp_path) -> No
     driver.until(lambda: tab.map.picture is not None)
     _dragging_a_handle_moves_cut_and_numbers(driver, tab)
     _surfaces_laid_back_look_as_if_drawn(driver)
+    _views_opened_again_show_the_cut_where_they_stand(driver, tab)
     drawn = tab.map.picture
     driver.click(tab.bar.undo)
     assert session.current_plan.resection == first.resection
@@ -162,6 +164,26 @@ def _surfaces_laid_back_look_as_if_drawn(driver) -> None:
     laid_back = pane.canvas.native.grabFramebuffer()
     still.forget()
     assert pane.canvas.native.grabFramebuffer() == laid_back
+
+
+def _views_opened_again_show_the_cut_where_they_stand(driver, tab) -> None:
+    main = driver.viewer.window._qt_viewer
+    driver.session.focus(tab.planner.draft.sheet.points_mm.mean(axis=0) + np.array([-9, 7, 5]))
+    driver.click(driver.dock.four)
+    QApplication.processEvents()
+    assert main.width() > 0.9 * main.window().centralWidget().width()
+    driver.click(driver.dock.four)
+    driver.idle()
+    driver.until(lambda: tab.scene.specimen is not None)
+    drawings = driver.session.shown.cross.drawings
+    assert len(drawings) == 4
+    tints = [(d._shown.tint, tab.scene.sketch(v).tint) for v, d in drawings.items()]
+    assert sum(wanted is not None for _, wanted in tints) == 3
+    for shown, wanted in tints:
+        if wanted is not None:
+            assert (shown.first_mm, shown.step_mm) == (wanted.first_mm, wanted.step_mm)
+            np.testing.assert_array_equal(shown.rgba, wanted.rgba)
+    driver.picture("plan-opened-again")
 
 
 def _a_click_on_the_map_looks_there(driver, tab, drawn) -> None:
