@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from _real_scans import SPACING_MM, Image, Real
-from _synthesis_realism import noise_table, realism_table
+from _synthesis_realism import realism_table
 from scipy import ndimage
 
 from surgplan.synthesis import (
@@ -217,10 +217,6 @@ more real, except for the Dice of the whole liver seen by the segmentation netwo
 is processor time for one scan.
 
 {realism_table(found)}
-
-With the noise of today, what can be told without a network:
-
-{noise_table(found["noise"])}
 
 Copies, looked for at every place of {audit["training_scans"]} training scans in the texture that is
 left when each structure's own mean is taken away: {copies["copied"]:.1%} of {audit["made_patches"]}

@@ -103,36 +103,6 @@ def _against_real(reals: list[Real], images: list[Image]) -> dict[str, list[floa
     return found
 
 
-def noise_rows(reals: list[Real], made: dict[str, list[Image]]) -> dict[str, dict[str, Any]]:
-    """What noise decides and no network judges: its power, histograms, texture."""
-    wanted = texture_features([p for r in reals for p in patches(r.image)])
-    rows: dict[str, dict[str, Any]] = {}
-    for name, images in made.items():
-        found = texture_features([p for image in images for p in patches(image)])
-        rows[name] = {
-            "texture_distance": round(feature_distance(found, wanted), 4),
-            **{
-                key: round(float(np.mean(values)), 3)
-                for key, values in _against_real(reals, images).items()
-            },
-        }
-    return rows
-
-
-def noise_table(rows: dict[str, dict[str, Any]]) -> str:
-    """The rows of `noise_rows` as Markdown."""
-    heads = ("noise power, octaves", "over scanners drawn", "texture features",
-             "liver histogram, HU", "body histogram, HU", "edge")  # fmt: skip
-    keys = ("noise_power_log2_error", "noise_power_log2_error_range", "texture_distance",
-            "liver_histogram_hu", "body_histogram_hu", "edge_error")  # fmt: skip
-    lines = ["| image | " + " | ".join(heads) + " |", "|---" * (1 + len(heads)) + "|"]
-    for name, row in rows.items():
-        words = [row.get(key, "") for key in keys]
-        words = [" to ".join(str(v) for v in w) if isinstance(w, list) else str(w) for w in words]
-        lines.append(f"| {name} | " + " | ".join(words) + " |")
-    return "\n".join(lines)
-
-
 def fidelity(name: str, reals: list[Real], images: list[Image], keep: Path | None) -> float:
     """Mean Dice of the whole liver: the shipped network on the image, against its labels."""
     values = []
@@ -164,5 +134,9 @@ def realism_table(found: dict[str, Any]) -> str:
             "body_histogram_hu", "whole_liver_dice", "processor_s")  # fmt: skip
     lines = ["| image | " + " | ".join(heads) + " |", "|---" * (1 + len(heads)) + "|"]
     for name, row in found["realism"].items():
-        lines.append(f"| {name} | " + " | ".join(str(row.get(k, "")) for k in keys) + " |")
+        cells = {key: str(row.get(key, "")) for key in keys}
+        if "noise_power_log2_error_range" in row:
+            low, high = row["noise_power_log2_error_range"]
+            cells["noise_power_log2_error"] += f" ({low} to {high})"
+        lines.append(f"| {name} | " + " | ".join(cells.values()) + " |")
     return "\n".join(lines)

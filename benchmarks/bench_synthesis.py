@@ -33,8 +33,6 @@ from _synthesis_realism import (
     REAL,
     fidelity,
     noise_error,
-    noise_rows,
-    noise_table,
     realism,
     realism_table,
 )
@@ -57,7 +55,7 @@ DRAWN = "domain randomisation"
 SCANNERS = 8
 FLOW_10 = "flow, 10 steps"
 FLOW_1000 = "flow, 1000 steps"
-PARTS = ("speed", "realism", "noise", "privacy", "looks", "mr")
+PARTS = ("speed", "realism", "privacy", "looks", "mr")
 OTHERS = ("runs/ddpm-3mm/bundle", "runs/adversarial-3mm/bundle")
 
 Painter = Callable[[Real, int], Image]
@@ -146,18 +144,12 @@ def judge(args: argparse.Namespace, found: dict[str, Any]) -> None:
     """Add realism, fidelity, privacy and changes of look, written down part by part."""
     reals = [Real(args.cases, name) for name in TABLES]
     found["scans"] = list(TABLES)
-    if {"realism", "noise", "privacy"} & set(args.only):
+    if {"realism", "privacy"} & set(args.only):
         made, seconds = all_painted(args, reals)
     if "realism" in args.only:
         rows = realism_rows(args, reals, made, seconds)
         found["realism"] = found.get("realism", {}) | rows
         put(args.doc, "realism", realism_table(found))
-        write_json(found, args.out)
-    if "noise" in args.only:
-        found["noise"] = noise_rows(reals, made)
-        found["noise"][DRAWN] |= noise_of_many_scanners(reals)
-        print(found["noise"], flush=True)
-        put(args.doc, "noise", noise_table(found["noise"]))
         write_json(found, args.out)
     if "privacy" in args.only:
         found["privacy"] = privacy(reals, made[FLOW_10], args.training, args.generator)
