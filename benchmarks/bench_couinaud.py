@@ -1,7 +1,7 @@
 """Couinaud segments against experts' maps: by vessels, by the network, by what the tool takes.
 
     python benchmarks/bench_couinaud.py [--shared ../shared] [--json docs/couinaud.json]
-                                        [--threads 2] [--hold-out 10]
+                                        [--threads 2] [--hold-out 10] [--model NAME_OR_BUNDLE]
 
 Livers and vessels are those of the experts; no image is seen. 3D-IRCADb-01 nos. 1 and 17 had no
 part in training. The livers of the label bank are those held out of training, every tenth; most
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,12 @@ from _real_scans import TABLES
 
 from surgplan.io import read_couinaud, read_numbers, write_json
 from surgplan.planning import choose_couinaud, couinaud_from_vessels, sides_cut_off, vessel_trees
-from surgplan.segmentation import couinaud_from_shape, find_model
+from surgplan.segmentation import (
+    COUINAUD_MODEL,
+    LearnedCouinaud,
+    couinaud_from_shape,
+    find_model,
+)
 from surgplan.volume import (
     COUINAUD,
     HEPATIC_VEINS,
@@ -38,6 +44,8 @@ from surgplan.volume import (
 SHOWN = (LIVER, PORTAL_VEIN, HEPATIC_VEINS, LIVER_CYST, LIVER_TUMOUR)
 """Of the experts' labels; their hepatic veins hold the vena cava too."""
 
+Learned = Callable[..., LearnedCouinaud]
+
 
 def main() -> None:
     """Print a row per liver and method."""
@@ -49,14 +57,16 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=None)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--hold-out", type=int, default=10)
+    parser.add_argument("--model", default=COUINAUD_MODEL)
     options = parser.parse_args()
+    learned = partial(couinaud_from_shape, model=options.model, threads=options.threads)
     rows = []
     for name in TABLES:
-        rows += _with_vessels(name, options.shared / "cases" / name, options.threads)
+        rows += _with_vessels(name, options.shared / "cases" / name, learned)
     paths = sorted((options.shared / "labelbank" / "couinaud").glob("*.nii.gz"))
     for path in paths[options.hold_out // 2 :: options.hold_out]:
-        rows.append(_by_shape(path, options.threads))
-    info = find_model("couinaud-box")
+        rows.append(_by_shape(path, learned))
+    info = find_model(options.model)
     report = {
         "model": info.name,
         "sha256": info.sha256,
@@ -68,7 +78,7 @@ def main() -> None:
         write_json(report, options.json)
 
 
-def _with_vessels(name: str, folder: Path, threads: int) -> list[dict[str, Any]]:
+def _with_vessels(name: str, folder: Path, learned: Learned) -> list[dict[str, Any]]:
     if not folder.is_dir():
         print(f"{name}: not there, left out")
         return []
@@ -83,10 +93,10 @@ def _with_vessels(name: str, folder: Path, threads: int) -> list[dict[str, Any]]
     rows[0]["tree_seconds"] = tree_seconds
     alone = label_map_from_masks([(LIVER, label_map.whole_liver())], geometry)
     ways: dict[str, Callable[[], Any]] = {
-        "network, shape alone": lambda: couinaud_from_shape(alone, threads=threads),
-        "network, vessels shown": lambda: couinaud_from_shape(label_map, threads=threads),
-        "network, vessels shown and their borders": lambda: couinaud_from_shape(
-            label_map, borders=vessels.borders, threads=threads
+        "network, shape alone": lambda: learned(alone),
+        "network, vessels shown": lambda: learned(label_map),
+        "network, vessels shown and their borders": lambda: learned(
+            label_map, borders=vessels.borders
         ),
     }
     for way, work in ways.items():
@@ -99,10 +109,10 @@ def _with_vessels(name: str, folder: Path, threads: int) -> list[dict[str, Any]]
     return rows
 
 
-def _by_shape(path: Path, threads: int) -> dict[str, Any]:
+def _by_shape(path: Path, learned: Learned) -> dict[str, Any]:
     reference = read_couinaud(path)
     liver = label_map_from_masks([(LIVER, reference.array > 0)], reference.geometry)
-    found, seconds = _timed(lambda: couinaud_from_shape(liver, threads=threads))
+    found, seconds = _timed(lambda: learned(liver))
     return _row(path.name, "network, shape alone", found.label_map, reference, seconds)
 
 
