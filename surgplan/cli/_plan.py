@@ -103,8 +103,10 @@ def assess(
         value = f"{quantity.value:.1f}"
         table.add_row(quantity.name, value, quantity.unit, quantity.formula)
     for vessel in chosen.assessment.vessels_cut:
+        behind_ml = chosen.assessment.behind_ml(vessel)
         where = f"{vessel.diameter_mm:.1f} mm wide, at the {vessel.at}, liver behind it"
-        table.add_row(f"divides {vessel.name}", f"{vessel.downstream_ml:.1f}", "ml", where)
+        words = "-" if behind_ml is None else f"{behind_ml:.1f}"
+        table.add_row(f"divides {vessel.name}", words, "ml", where)
     for stage in standing.stages:
         add_stage(table, stage)
     for flag in (*chosen.assessment.not_assessed, *standing.flags):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from surgplan.cli._terminal import Progress
     from surgplan.io import Case, Stage
-    from surgplan.planning import Plan, Standing
+    from surgplan.planning import Assessment, FunctionalRemnant, Plan, Standing
     from surgplan.volume import LabelMap
 
 
@@ -118,8 +118,11 @@ def plan_facts(standing: Standing) -> dict[str, Any]:
         "resected_ml": said.resected_ml,
         "remnant_functional_ml": said.remnant_functional_ml,
         "flr_percent": said.flr_percent,
-        "functional_flr_percent": None if said.function is None else said.function.flr_percent,
-        "vessels_cut": [{**asdict(v), "name": v.name} for v in said.vessels_cut],
+        "functional_flr_percent": _whole_function_percent(said),
+        "vessels_cut": [
+            {**asdict(v), "name": v.name, "downstream_ml": said.behind_ml(v)}
+            for v in said.vessels_cut
+        ],
         "not_assessed": list(said.not_assessed),
         "flags": list(standing.flags),
         "tumours": [
@@ -147,8 +150,15 @@ def plan_facts(standing: Standing) -> dict[str, Any]:
     }
 
 
-def plans_table(standings: Sequence[Standing]) -> Table:
-    """Plans side by side, for people."""
+def _whole_function_percent(assessment: Assessment) -> float | None:
+    """The functional FLR where supply and drainage are both known."""
+    found = assessment.function
+    return found.flr_percent if found is not None and found.complete else None
+
+
+def plans_table(standings: Sequence[Standing]) -> Group:
+    """Plans side by side, for people, and below what could not be assessed."""
+    from rich.console import Group
     from rich.table import Table
 
     from surgplan.planning import LEAST_DIAMETER_MM
@@ -175,12 +185,20 @@ def plans_table(standings: Sequence[Standing]) -> Table:
             f"{said.resected_ml:.0f}",
             f"{said.remnant_functional_ml:.0f}",
             f"{said.flr_percent:.1f}",
-            "-" if said.function is None else f"{said.function.flr_percent:.1f}",
+            _works(said.function),
             str(sum(v.diameter_mm >= LEAST_DIAMETER_MM for v in said.vessels_cut)),
             "yes" if said.clears_tumours else "no",
             _enough(standing),
         )
-    return table
+    lacking = dict.fromkeys(w for s in standings for w in s.plan.assessment.not_assessed)
+    return Group(table, *(f"functional FLR {words}" for words in lacking))
+
+
+def _works(function: FunctionalRemnant | None) -> str:
+    """The part of the remnant that keeps its vessels; at most, where one system is not known."""
+    if function is None:
+        return "-"
+    return f"{function.flr_percent:.1f}" if function.complete else f"<= {function.flr_percent:.1f}"
 
 
 def _enough(standing: Standing) -> str:

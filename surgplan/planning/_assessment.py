@@ -81,10 +81,10 @@ class Assessment:
     vessels_cut
         Every vessel that has to be divided, as far as the labels have the system.
     function
-        The remnant by what is taken of its supply and drainage; None where the labels have no
-        vessels.
+        The remnant by what is taken of its supply and drainage; None where no vessels are known
+        far enough to say.
     not_assessed
-        What could not be judged for want of a label, in words.
+        What could not be judged for want of vessels, in words.
     verdicts
         The remnant against the thresholds of the condition.
     flags
@@ -134,6 +134,14 @@ class Assessment:
     def keeps_enough_liver(self) -> bool:
         """Whether the remnant reaches every threshold."""
         return all(verdict.passed for verdict in self.verdicts)
+
+    def behind_ml(self, vessel: VesselCut) -> float | None:
+        """Liver behind a vessel that is cut; None where its system is not known far enough."""
+        found = self.function
+        if found is None:
+            return None
+        lost_ml = found.devascularised_ml if vessel.system == "portal" else found.congested_ml
+        return None if lost_ml is None else vessel.downstream_ml
 
     def quantities(self) -> tuple[Quantity, ...]:
         """Every volume, ratio and area with unit, formula and inputs."""

@@ -93,7 +93,7 @@ class Families:
         The latter with wedges for what of the margins lies outside.
         """
         portal = self.prepared.perfusions.portal
-        if portal is None:
+        if portal is None or not portal.is_known:
             return
         blocks = self.prepared.blocks
         index = blocks.geometry.to_index(must_go(self.prepared, self.margin_mm))

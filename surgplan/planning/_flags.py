@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from surgplan.planning._assessment import Verdict
 from surgplan.planning._functional import FunctionalRemnant
 from surgplan.planning._margins import StructureDistance, TumourMargin
+from surgplan.planning._perfusion import Perfusions
 from surgplan.planning._prepare import PreparedLiver
 from surgplan.planning._tumours import TumourShape
 from surgplan.volume import VENA_CAVA
@@ -14,6 +15,7 @@ from surgplan.volume import VENA_CAVA
 NEAR_MM = 5.0
 """A structure nearer to the cut than this is named."""
 
+_SERVICE = {"portal": "portal supply", "hepatic": "hepatic drainage"}
 _GREAT_VESSELS = frozenset({VENA_CAVA.code})
 
 
@@ -24,9 +26,10 @@ def flags_of(
     verdicts: Sequence[Verdict],
     margin_mm: float,
 ) -> tuple[str, ...]:
-    """Sentences on too little liver, tumours not cleared, limits of the margin, vessels met."""
+    """Sentences on too little liver, vessels not followed, tumours and margins, vessels met."""
     return (
         *flags_on_remnant(verdicts),
+        *_on_reach(prepared.perfusions),
         *_on_tumours(tumours, margin_mm),
         *_on_limits(prepared, margin_mm),
         *_on_structures(structures),
@@ -61,6 +64,16 @@ def flags_on_remnant(verdicts: Sequence[Verdict]) -> Iterator[str]:
             yield (
                 f"The remnant is {verdict.value_percent:.3g} % {verdict.name}, below "
                 f"{verdict.minimum_percent:g} % ({verdict.source})."
+            )
+
+
+def _on_reach(perfusions: Perfusions) -> Iterator[str]:
+    """Vessels that can be seen, but that are not counted on: what they serve is not known."""
+    for perfusion in perfusions.each():
+        if not perfusion.is_known:
+            yield (
+                f"Whether the remnant keeps its {_SERVICE[perfusion.tree.system]} is not known: "
+                f"{perfusion.reach}."
             )
 
 

@@ -21,7 +21,7 @@ class FunctionalRemnant:
 
     A piece of liver loses its supply when the portal branch that serves it, or one on the way from
     there to the trunk, is resected; its drainage, when that holds for its hepatic vein. A number
-    is None where the labels lack a system; then only the other one counts.
+    is None where a system is lacking or not `known`; then only the other one counts.
 
     Attributes
     ----------
@@ -78,8 +78,8 @@ def functional_remnant(
     Returns
     -------
     FunctionalRemnant or None
-        None where the labels have neither portal nor hepatic veins; ``prepared.perfusions.missing``
-        says so in words.
+        None where neither portal nor hepatic veins are known; ``prepared.perfusions.missing``
+        says why in words.
     """
     looks = Looks.of(prepared, resection)
     cut = cut or cut_liver(prepared.blocks, resection, look=looks.blocks)
@@ -89,7 +89,8 @@ def functional_remnant(
 def function_of(prepared: PreparedLiver, cut: Cut, looks: Looks) -> FunctionalRemnant | None:
     """As `functional_remnant`, from what is known of the resection."""
     perfusions = prepared.perfusions
-    if not perfusions.each():
+    known = perfusions.known()
+    if not known:
         return None
     ml = _by_class(prepared, cut, looks)
     counts = prepared.blocks.counts.sum(axis=0)
@@ -97,7 +98,7 @@ def function_of(prepared: PreparedLiver, cut: Cut, looks: Looks) -> FunctionalRe
     total_ml = float(counts[:OUTSIDE].sum() - counts[TUMOUR]) * voxel_ml
     healthy, unsupplied, undrained, both = (float(v) for v in ml.sum(axis=1))
     functional_ml = float(ml[0, 0])
-    supply, drainage = perfusions.portal is not None, perfusions.hepatic is not None
+    supply, drainage = perfusions.portal in known, perfusions.hepatic in known
     return FunctionalRemnant(
         healthy_ml=healthy,
         devascularised_ml=unsupplied if supply else None,
@@ -116,13 +117,13 @@ def _by_class(prepared: PreparedLiver, cut: Cut, looks: Looks) -> npt.NDArray[np
     kept[stays.blocks] = True
     part = np.flatnonzero(stays.tissue < OUTSIDE)
     place, lost, by = stays.place[part], [], []
-    resected = iter(looks.resected())
+    resected = dict(zip(perfusions.each(), looks.resected(), strict=True))
     for perfusion in (perfusions.portal, perfusions.hepatic):
-        if perfusion is None:
+        if perfusion is None or not perfusion.is_known:
             lost.append(np.zeros(1, dtype=bool))
             by.append(np.full(len(place), -1, dtype=np.int32))
         else:
-            lost.append(np.append(perfusion.lost_from(next(resected)), [False]))
+            lost.append(np.append(perfusion.lost_from(resected[perfusion]), [False]))
             by.append(perfusion.node_of.ravel()[place])
     key = class_of((stays.tissue[part] == TUMOUR).view(np.uint8), by, lost)
     counts = perfusions.shared.by_class(kept, lost)

@@ -79,7 +79,7 @@ def objectives_of(
     return Objectives(
         margin_mm=ENOUGH_MM if margin is None else min(margin, ENOUGH_MM),
         flr_percent=assessment.flr_percent if function is None else function.flr_percent,
-        downstream_ml=sum(_behind_ml(p, p.lost(resection)) for p in prepared.perfusions.each()),
+        downstream_ml=sum(_behind_ml(p, p.lost(resection)) for p in prepared.perfusions.known()),
         cut_area_mm2=assessment.cut_area_mm2,
         bend=0.0 if isinstance(resection, PlaneResection) else max(1 - float(mean), 0.0),
         left_percent=assessment.flr_percent,
@@ -95,7 +95,7 @@ class Scorer:
     samples
         The case, thinned out.
     perfusions, nearest
-        Each vessel system, and the node that serves each coarse sample.
+        Each vessel system that is known, and the node that serves each coarse sample.
     tumour
         ``(n,)`` which coarse samples lie in a tumour.
     """
@@ -108,7 +108,7 @@ class Scorer:
     @classmethod
     def of(cls, prepared: PreparedLiver, samples: Samples) -> Scorer:
         """Look up what serves the samples of a case."""
-        perfusions = prepared.perfusions.each()
+        perfusions = prepared.perfusions.known()
         tumour = np.zeros(len(samples.coarse), dtype=bool)
         for shape in prepared.tumours:
             tumour |= shape.boundary.inside(samples.coarse) > 0

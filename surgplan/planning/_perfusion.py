@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from surgplan.errors import NothingToDoError
-from surgplan.planning._blocks import OUTSIDE
+from surgplan.planning._blocks import OUTSIDE, Blocks
 from surgplan.planning._boundary import Points
 from surgplan.planning._clusters import sides
 from surgplan.planning._corridor import in_liver
@@ -28,6 +28,17 @@ if TYPE_CHECKING:
     from surgplan.planning._prepare import PreparedLiver
 
 _SEGMENTS: dict[VesselSystem, Segment] = {"portal": PORTAL_VEIN, "hepatic": HEPATIC_VEINS}
+
+LEAST_REACH_PERCENT = 90.0
+"""Where a vessel system reaches less of the liver, what it serves is not known.
+
+Branches of 12 phantoms were taken away, and functional remnants of 17 cuts each compared with those
+by whole trees: by trees that still reach this much they are off by 1 to 2 % of the liver, and by
+more than 10 % in 0 to 4 of 100 cuts; by others by 4 to 6 %, and in 11 to 20 of 100.
+"""
+
+_REACH = 1 / 3
+"""A vessel reaches so many widths of the liver, which are the cube root of its volume."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,6 +61,8 @@ class Perfusion:
         elsewhere; in the order of `Blocks`.
     downstream_ml
         ``(nodes,)`` what is served by each node and all that hangs on it.
+    reach_percent
+        Of the liver: what lies nearer to a node in the liver than a third of its width.
     """
 
     tree: VesselTree
@@ -57,6 +70,7 @@ class Perfusion:
     inside: Mask
     node_of: npt.NDArray[np.int32]
     downstream_ml: npt.NDArray[np.float64]
+    reach_percent: float
 
     @classmethod
     def of(cls, tree: VesselTree, prepared: PreparedLiver) -> Perfusion:
@@ -66,13 +80,26 @@ class Perfusion:
         node_of = np.where((tissue > 0) & (tissue < OUTSIDE), nearest, np.int32(-1))
         count = np.bincount(node_of[node_of >= 0], minlength=len(nodes.end))
         own_ml = count * prepared.blocks.geometry.voxel_volume_mm3 / 1000
+        inside = in_liver(prepared, nodes.points_mm)
         return cls(
             tree=tree,
             nodes=nodes,
-            inside=in_liver(prepared, nodes.points_mm),
+            inside=inside,
             node_of=node_of,
             downstream_ml=nodes.sums_behind(own_ml),
+            reach_percent=_reach_percent(nodes.points_mm[inside], prepared.blocks),
         )
+
+    @property
+    def reach(self) -> str:
+        """How far the vessels are known, in words."""
+        name = _SEGMENTS[self.tree.system].name
+        return f"{name} found in only {self.reach_percent:.0f} % of the liver"
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the tree reaches enough of the liver to say what each part of it serves."""
+        return self.reach_percent >= LEAST_REACH_PERCENT
 
     def nearest(self, points_mm: Points) -> npt.NDArray[np.int64]:
         """The node that serves each of ``(n, 3)`` LPS points, ``(n,)``."""
@@ -94,9 +121,11 @@ class Perfusion:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Perfusions:
-    """Both vessel systems of a liver; `missing` says in words why one is None.
+    """Both vessel systems of a liver; `missing` says in words why one cannot be judged.
 
-    `shared` counts the voxels of each block that the same pieces of vessels serve.
+    One that reaches too little of the liver is there, since its vessels can be cut, but what it
+    serves is not `known`. `shared` counts the voxels of each block that the same pieces of vessels
+    serve, of known systems.
     """
 
     portal: Perfusion | None
@@ -108,23 +137,28 @@ class Perfusions:
         """Those that are there, portal before hepatic."""
         return tuple(p for p in (self.portal, self.hepatic) if p is not None)
 
+    def known(self) -> tuple[Perfusion, ...]:
+        """Those of which is known what they serve, portal before hepatic."""
+        return tuple(p for p in self.each() if p.is_known)
+
 
 def perfusions_of(prepared: PreparedLiver) -> Perfusions:
     """Lay out the trees of a prepared liver, those given by hand or those of its labels."""
     trees = _trees(prepared) if prepared.trees is None else prepared.trees
     found = {tree.system: Perfusion.of(tree, prepared) for tree in trees}
     portal, hepatic = found.get("portal"), found.get("hepatic")
+    known = {system: p for system, p in found.items() if p.is_known}
     return Perfusions(
         portal=portal,
         hepatic=hepatic,
         shared=SharedVoxels.of(
             prepared.blocks,
-            [None if p is None else (p.nodes, p.node_of) for p in (portal, hepatic)],
+            [(p.nodes, p.node_of) if p is not None else None for p in map(known.get, _SEGMENTS)],
         ),
         missing=tuple(
-            f"not assessed: {_why_missing(prepared, system)}"
+            f"not assessed: {_why_missing(prepared, system, found.get(system))}"
             for system in _SEGMENTS
-            if system not in found
+            if system not in known
         ),
     )
 
@@ -146,8 +180,20 @@ def _trees(prepared: PreparedLiver) -> Iterator[VesselTree]:
                     yield tree
 
 
-def _why_missing(prepared: PreparedLiver, system: VesselSystem) -> str:
+def _reach_percent(vessels_mm: Points, blocks: Blocks) -> float:
+    """How much of a liver lies near vessels in it, ``(n, 3)`` LPS; blocks count as a whole."""
+    voxels = blocks.counts[:, :OUTSIDE].sum(axis=1)
+    far_mm = _REACH * (voxels.sum() * blocks.geometry.voxel_volume_mm3) ** (1 / 3)
+    if not len(vessels_mm):
+        return 0.0
+    near = cKDTree(vessels_mm).query(blocks.centre_mm)[0] <= far_mm
+    return 100 * float(voxels[near].sum() / voxels.sum())
+
+
+def _why_missing(prepared: PreparedLiver, system: VesselSystem, found: Perfusion | None) -> str:
     segment = _SEGMENTS[system]
+    if found is not None:
+        return found.reach
     if prepared.trees is not None:
         return f"no {segment.name} among the trees"
     there = prepared.label_map.mask(segment).any()

@@ -214,7 +214,7 @@ def _weights(
     distance = resection.distance_mm(nodes.points_mm)
     stays = np.clip(distance / np.maximum(width, 1e-6) + 0.5, 0.0, 1.0)
     works = stays.copy()
-    for perfusion in prepared.perfusions.each():
+    for perfusion in prepared.perfusions.known():
         works[perfusion.lost(resection)[perfusion.nearest(nodes.points_mm)]] = 0.0
     return stays, works
 

@@ -17,14 +17,14 @@ from surgplan.planning._wedge import WedgeResection
 
 _BEST = (
     "keeps the widest margin",
-    "keeps the most liver with supply and drainage",
+    "keeps the most liver{kept}",
     "divides vessels that serve the least liver",
     "has the smallest cut",
     "bends least",
 )
 _MORE = (
     "a wider margin",
-    "more liver with supply and drainage",
+    "more liver{kept}",
     "less liver behind the vessels divided",
     "a smaller cut",
     "a flatter cut",
@@ -48,12 +48,14 @@ def why_of(one: Judged, among: Sequence[Judged]) -> str:
 def _place(one: Judged, among: Sequence[Judged]) -> str:
     """Why it is on the front: where it is best, or what it has that the one most like it lacks."""
     others = [j for j in among if j is not one]
+    function = one.assessment.function
+    kept = "" if function is None else f" with {function.kept}"
     if not others:
         return ""
     costs = np.array([j.objectives.costs for j in (one, *others)])
     best = [w for w, column in zip(_BEST, costs.T, strict=True) if column[0] < column[1:].min()]
     if best:
-        return f"Of these proposals it {_listed(best)}. "
+        return f"Of these proposals it {_listed(best)}. ".format(kept=kept)
     if 0 not in non_dominated(costs):
         return ""
     scaled = normalised(costs)
@@ -63,7 +65,7 @@ def _place(one: Judged, among: Sequence[Judged]) -> str:
     return (
         f"A compromise: next to the proposal most like it, it has {_listed(gains)}; "
         f"that one has {_listed(losses)}. "
-    )
+    ).format(kept=kept)
 
 
 def _listed(words: Sequence[str]) -> str:

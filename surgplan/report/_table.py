@@ -45,7 +45,7 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Rows under a caption; the first cell of each row is its heading."""
+    """Rows under a caption; the first cell of each is its heading, an only cell the whole of it."""
 
     caption: str
     columns: tuple[Column, ...]

@@ -30,13 +30,13 @@ def vessels_divided(plan: Facts) -> Table:
             str(v["order"]),
             f"{v['angle_deg']:.0f}°",
             _SYSTEMS[v["system"]],
-            ml(v["downstream_ml"]),
+            _known(v["downstream_ml"]),
             "in the cut" if v["at"] == "cut" else "at the liver's surface",
             point(v["point_mm"]),
         ]
         for v in wide
     ]
-    rows += [[words, *[NOT_KNOWN] * 7] for words in plan["not_assessed"]]
+    rows += [[words] for words in plan["not_assessed"]]
     more = f", and {thin} thinner" if thin else ""
     return table(
         f"Vessels divided ({LEAST_DIAMETER_MM:g} mm or wider{more})",
@@ -52,9 +52,9 @@ def remnant_by_function(plan: Facts) -> Table:
     if function is None:
         return table("Function of the remnant", ["Remnant"], [[w] for w in plan["not_assessed"]])
     rows = [[name, _known(function[key]), _share(function[key], plan)] for name, key in _CLASSES]
-    rows += [[words, NOT_KNOWN, NOT_KNOWN] for words in plan["not_assessed"]]
+    rows += [[words] for words in plan["not_assessed"]]
     rows.append(
-        ["functional (healthy, without tumour)", ml(function["functional_ml"]),
+        [_functional(function), ml(function["functional_ml"]),
          f"{percent(function['flr_percent'])} of functional liver"]
     )  # fmt: skip
     return table("Function of the remnant", ["Remnant", ">Volume", ">Share"], rows)
@@ -62,14 +62,24 @@ def remnant_by_function(plan: Facts) -> Table:
 
 def function_rows(plans: list[Facts]) -> Iterator[list[Cell | str]]:
     """What plans side by side say about vessels and function."""
-    shares = (None if p["function"] is None else p["function"]["flr_percent"] for p in plans)
-    yield ["remnant that keeps its vessels", *(percent(v) for v in shares)]
+    yield ["remnant that keeps its vessels", *(_works(p["function"]) for p in plans)]
     yield ["vessels divided (2 mm or wider)", *(str(len(wide_vessels(p))) for p in plans)]
 
 
 def wide_vessels(plan: Facts) -> list[Facts]:
     """The vessels cut that are named to people."""
     return [v for v in plan["vessels_cut"] if v["diameter_mm"] >= LEAST_DIAMETER_MM]
+
+
+def _functional(function: Facts) -> str:
+    """What the functional remnant is, in words; where a system is not known, it may be less."""
+    return f"functional{' at most' if function['missing'] else ''} (healthy, without tumour)"
+
+
+def _works(function: Facts | None) -> str:
+    if function is None:
+        return "not assessed"
+    return f"{'at most ' if function['missing'] else ''}{percent(function['flr_percent'])}"
 
 
 def _known(value: float | None) -> str:

@@ -1,12 +1,13 @@
 """Livers with a known answer, on straight and oblique grids."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from surgplan.planning import _perfusion
 from surgplan.volume import (
     BILIARY,
     HEPATIC_VEINS,
@@ -72,6 +73,14 @@ def space(spacing_mm: Sequence[float], half_mm: Sequence[float], turn: int | Non
 @pytest.fixture(scope="session", name="space")
 def space_fixture() -> Callable[..., Body]:
     return space
+
+
+@pytest.fixture(scope="module")
+def plain_trees() -> Iterator[None]:
+    """A few tubes stand for all vessels of a liver, however little of it they reach."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_perfusion, "LEAST_REACH_PERCENT", 0.0)
+        yield
 
 
 @pytest.fixture(scope="session")

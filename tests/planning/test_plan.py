@@ -15,6 +15,8 @@ from surgplan.planning import (
     replay,
 )
 
+pytestmark = pytest.mark.usefixtures("plain_trees")
+
 
 @pytest.fixture(scope="module")
 def plans(three_tumours):

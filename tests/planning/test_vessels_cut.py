@@ -47,6 +47,8 @@ HEPATIC = VesselTree(
         branch(None, 1, 2, (0, 12, 22), (20, -4, 12), label="left hepatic vein"),
     ),
 )
+
+pytestmark = pytest.mark.usefixtures("plain_trees")
 RIGHT = PlaneResection(point_mm=(-8, 0, 0), normal=(-1, 0.1, 0.2))
 """Takes the right of the liver."""
 

@@ -1,0 +1,168 @@
+"""What vessels serve is told only where they were found far enough into the liver.
+
+Truth: phantoms with all their vessels, of which some are then taken away.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
+
+from surgplan.phantom import PhantomSettings, make_phantom
+from surgplan.planning import (
+    PlaneResection,
+    VesselTree,
+    assess_prepared,
+    functional_remnant,
+    prepare,
+    vessel_trees,
+)
+from surgplan.planning._objectives import objectives_of
+
+GRID_MM = (3.0, 2.2, 2.2)
+THIN_MM = 2.6
+CUTS = 12
+
+
+def without(tree, gone):
+    """A tree without some branches and all behind them."""
+    places, kept = {}, []
+    for place, branch in enumerate(tree.branches):
+        parent = branch.parent
+        if place in gone or (parent is not None and parent not in places):
+            continue
+        places[place] = len(kept)
+        kept.append(replace(branch, parent=None if parent is None else places[parent]))
+    return VesselTree(system=tree.system, branches=tuple(kept))
+
+
+def thinned(tree, least_mm):
+    """A tree without its branches that are thinner than so much, as of a scan that is coarse."""
+    thin = {
+        n
+        for n, branch in enumerate(tree.branches)
+        if branch.parent is not None and branch.median_radius_mm < least_mm
+    }
+    return without(tree, thin)
+
+
+def cut_through(label_map, seed):
+    """Flat cuts that take 10 to 60 % of the liver, in any direction."""
+    rng = np.random.default_rng(seed)
+    liver = label_map.geometry.to_lps(np.argwhere(label_map.whole_liver()))[::20]
+    for normal in Rotation.random(CUTS, rng=rng).as_matrix()[:, 0]:
+        offset = np.quantile(liver @ normal, 1 - rng.uniform(0.1, 0.6))
+        yield PlaneResection(point_mm=tuple(offset * normal), normal=tuple(normal))
+
+
+@pytest.fixture(scope="module")
+def whole():
+    label_map = make_phantom(PhantomSettings(seed=31, spacing_mm=GRID_MM)).label_map
+    return label_map, vessel_trees(label_map)
+
+
+@pytest.fixture(scope="module")
+def coarse(whole):
+    """The same liver, of whose hepatic veins only the thickest are known."""
+    label_map, (portal, hepatic) = whole
+    return prepare(label_map, trees=(portal, thinned(hepatic, THIN_MM)))
+
+
+@pytest.fixture(scope="module")
+def cut(coarse):
+    """Through the longest hepatic vein that is left, near its root, and all before it."""
+    longest = max(coarse.perfusions.hepatic.tree.branches, key=lambda b: b.length_mm).points_mm
+    course = longest[0] - longest[-1]
+    return PlaneResection(
+        point_mm=tuple(longest[len(longest) // 3]), normal=tuple(course / np.linalg.norm(course))
+    )
+
+
+def test_the_whole_trees_of_a_liver_are_known(whole):
+    perfusions = prepare(whole[0]).perfusions
+    assert perfusions.missing == ()
+    assert perfusions.known() == perfusions.each()
+
+
+def test_the_reach_is_that_of_single_voxels(coarse):
+    label_map = coarse.label_map
+    liver = label_map.whole_liver()
+    width = (liver.sum() * label_map.geometry.voxel_volume_mm3) ** (1 / 3)
+    for perfusion in coarse.perfusions.each():
+        away, _ = cKDTree(perfusion.nodes.points_mm[perfusion.inside]).query(
+            label_map.geometry.to_lps(np.argwhere(liver))
+        )
+        assert perfusion.reach_percent == pytest.approx(100 * (away <= width / 3).mean(), abs=1.0)
+
+
+def test_a_system_that_reaches_too_little_is_cut_but_not_judged(whole, coarse, cut):
+    said = assess_prepared(coarse, cut, margin_mm=5)
+    reach = coarse.perfusions.hepatic.reach_percent
+    words = f"hepatic veins found in only {reach:.0f} % of the liver"
+    assert 5 < reach < 80
+    assert said.not_assessed == (f"not assessed: {words}",)
+    assert f"Whether the remnant keeps its hepatic drainage is not known: {words}." in said.flags
+    assert said.function.congested_ml is said.function.both_ml is None
+    assert said.function == replace(
+        functional_remnant(prepare(whole[0], trees=whole[1][:1]), cut), missing=said.not_assessed
+    )
+    behind = {v.system: said.behind_ml(v) for v in said.vessels_cut}
+    assert behind["hepatic"] is None
+    assert behind.get("portal", 1.0) > 0
+
+
+def test_what_is_not_known_is_not_weighed(whole, coarse, cut):
+    portal = prepare(whole[0], trees=whole[1][:1])
+    weighed = [
+        objectives_of(p, cut, assess_prepared(p, cut, margin_mm=5)).costs for p in (coarse, portal)
+    ]
+    assert weighed[0] == weighed[1]
+
+
+def test_without_any_known_system_there_is_no_function(whole, cut):
+    label_map, trees = whole
+    stumps = prepare(label_map, trees=tuple(thinned(tree, 3.5) for tree in trees))
+    said = assess_prepared(stumps, cut, margin_mm=5)
+    assert said.function is None
+    assert len(said.not_assessed) == 2
+    assert [said.behind_ml(v) for v in said.vessels_cut] == [None] * len(said.vessels_cut)
+    assert objectives_of(stumps, cut, said).flr_percent == said.flr_percent
+    assert objectives_of(stumps, cut, said).downstream_ml == 0
+
+
+@pytest.mark.slow
+def test_numbers_that_are_told_are_near_the_truth_and_others_far(monkeypatch):
+    """Branches, whole veins, or all that is thin is taken away; told apart by reach alone."""
+    off = {True: [], False: []}
+    for seed in (32, 33):
+        label_map = make_phantom(PhantomSettings(seed=seed, spacing_mm=GRID_MM)).label_map
+        cuts = list(cut_through(label_map, seed))
+        for tree in vessel_trees(label_map):
+            rng = np.random.default_rng(seed)
+            gone = [rng.random(len(tree.branches)) < share for share in (0.02, 0.05, 0.1, 0.2)]
+            lacking = [thinned(tree, least_mm) for least_mm in (1.3, 1.6, 1.9, 2.6, 3.5)]
+            lacking += [without(tree, set(np.flatnonzero(g)) - set(tree.roots)) for g in gone]
+            if tree.system == "hepatic":
+                lacking += [without(tree, {root}) for root in tree.roots]
+            truth, _ = _shares(label_map, tree, cuts, monkeypatch)
+            for one in lacking:
+                shares, known = _shares(label_map, one, cuts, monkeypatch)
+                off[known].append(np.abs(shares - truth))
+    told, others = (np.concatenate(off[known]) for known in (True, False))
+    assert min(len(told), len(others)) > 10 * CUTS
+    assert told.mean() < 2
+    assert np.percentile(told, 95) < 8
+    assert others.mean() > 2 * told.mean()
+    assert np.percentile(others, 95) > 10
+
+
+def _shares(label_map, tree, cuts, monkeypatch):
+    """Functional FLR % of cuts by one tree, known or not, and whether it is known."""
+    prepared = prepare(label_map, trees=(tree,))
+    known = prepared.perfusions.known() != ()
+    with monkeypatch.context() as patch:
+        patch.setattr("surgplan.planning._perfusion.LEAST_REACH_PERCENT", 0.0)
+        anyway = prepare(label_map, trees=(tree,))
+        return np.array([functional_remnant(anyway, c).flr_percent for c in cuts]), known
