@@ -12,9 +12,8 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from surgplan.segmentation._settle import (
-    LARGE_ML,
-    LEAST_LARGE_CONFIDENCE,
     LEAST_LESION_CONFIDENCE,
+    SURE_LESION_CONFIDENCE,
     UnsureLesion,
 )
 from surgplan.volume import (
@@ -236,7 +235,7 @@ def _tumours(label_map: LabelMap, confidence: npt.NDArray[np.float32]) -> Iterat
     voxels = np.bincount(pieces.ravel())[1:]
     sums = np.bincount(pieces.ravel(), weights=confidence[box].ravel())[1:]
     for mean, size in zip(sums / voxels, voxels, strict=True):
-        if mean < LEAST_LESION_CONFIDENCE:
+        if mean < SURE_LESION_CONFIDENCE:
             volume_ml = float(size) * label_map.geometry.voxel_volume_mm3 / 1000
             yield Doubt(
                 kind="tumour unsure",
@@ -254,8 +253,7 @@ def _unlabelled(unsure: tuple[UnsureLesion, ...]) -> Iterator[Doubt]:
     yield Doubt(
         kind="tumour unsure",
         sentence=f"{many} like a lesion, but not surely (mean confidence below "
-        f"{LEAST_LESION_CONFIDENCE:g}, from {LARGE_ML:g} ml on below {LEAST_LARGE_CONFIDENCE:g}), "
-        "and count as parenchyma; the largest has "
+        f"{LEAST_LESION_CONFIDENCE:g}), and count as parenchyma; the largest has "
         f"{largest.volume_ml:.1f} ml and lies at x {x:.0f}, y {y:.0f}, z {z:.0f} mm (LPS). Look "
         "there.",
     )

@@ -10,14 +10,14 @@ from scipy import ndimage
 
 from surgplan.volume import LIVER, LIVER_CYST, LIVER_TUMOUR, Geometry, box_of
 
-LEAST_LESION_CONFIDENCE = 0.8
-"""Mean probability from which a lesion is labelled. In livers without tumours, what the shipped
-networks called by mistake lay below."""
+LEAST_LESION_CONFIDENCE = 0.75
+"""Mean probability from which a lesion is labelled: among places as sure as that, more are lesions
+than not."""
 
-LARGE_ML = 5.0
-LEAST_LARGE_CONFIDENCE = 0.75
-"""The same for a large lesion. On phantoms, with clumps in some lesions, real ones of that size had
-0.71 to 0.93 and no mistake was as large; in CT without tumours, mistakes as large had 0.73 at most.
+SURE_LESION_CONFIDENCE = 0.8
+"""From here on no place was called a lesion by mistake; below, a doubt stands beside it.
+
+Both are what benchmarks/bench_lesions.py prints for the shipped networks.
 """
 
 
@@ -45,8 +45,8 @@ def settle_lesions(
 ) -> tuple[UnsureLesion, ...]:
     """Call lesions parenchyma of which the network is not sure.
 
-    That is, whose mean confidence is below `LEAST_LESION_CONFIDENCE`, or, from `LARGE_ML` on, below
-    `LEAST_LARGE_CONFIDENCE`. There, the confidence becomes what is left of it for any other choice.
+    That is, whose mean confidence is below `LEAST_LESION_CONFIDENCE`. There, the confidence becomes
+    what is left of it for any other choice.
 
     Parameters
     ----------
@@ -70,9 +70,9 @@ def settle_lesions(
     for number, box in enumerate(ndimage.find_objects(pieces), start=1):
         piece = pieces[box] == number
         mean = float(confidence[box][piece].mean())
-        size_ml = float(piece.sum()) * geometry.voxel_volume_mm3 / 1000
-        if mean >= (LEAST_LARGE_CONFIDENCE if size_ml >= LARGE_ML else LEAST_LESION_CONFIDENCE):
+        if mean >= LEAST_LESION_CONFIDENCE:
             continue
+        size_ml = float(piece.sum()) * geometry.voxel_volume_mm3 / 1000
         where = np.argwhere(piece).mean(axis=0) + [
             whole.start + s.start for whole, s in zip(around, box, strict=True)
         ]

@@ -64,7 +64,8 @@ def test_every_seeded_failure_is_named(seed: int) -> None:
     bare = labels.with_array(np.where(veins, LIVER.label, labels.array).astype(np.uint8))
     assert "vessels missing" in kinds(volume, bare)
     assert "liver unsure" in kinds(volume, labels, confidence=0.6)
-    assert "tumour unsure" in kinds(volume, labels, confidence=0.5)
+    assert "tumour unsure" in kinds(volume, labels, confidence=0.78)
+    assert "tumour unsure" not in kinds(volume, labels, confidence=0.82)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

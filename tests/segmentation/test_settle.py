@@ -29,15 +29,13 @@ def test_what_is_sure_stays_and_the_rest_becomes_parenchyma() -> None:
     assert confidence[3, 3, 3] == pytest.approx(0.9)
 
 
-def test_a_large_lesion_may_be_a_little_less_sure() -> None:
+@pytest.mark.parametrize("size", [3, 14])
+def test_what_is_asked_of_a_lesion_does_not_depend_on_its_size(size: int) -> None:
     labels = np.full(GRID.shape, LIVER.label, dtype=np.uint8)
-    confidence = np.full(GRID.shape, 0.78, dtype=np.float32)
-    labels[2:16, 2:16, 2:16] = LIVER_TUMOUR.label  # 8.2 ml
-    labels[2:6, 20:26, 20:26] = LIVER_TUMOUR.label  # 0.4 ml
-    taken = settle_lesions(labels, confidence, GRID)
-    assert [round(lesion.volume_ml, 3) for lesion in taken] == [0.432]
-    assert (labels[2:16, 2:16, 2:16] == LIVER_TUMOUR.label).all()
-    confidence[2:16, 2:16, 2:16] = 0.74
+    confidence = np.full(GRID.shape, 0.76, dtype=np.float32)
+    labels[2 : 2 + size, 2 : 2 + size, 2 : 2 + size] = LIVER_TUMOUR.label
+    assert settle_lesions(labels, confidence, GRID) == ()
+    confidence[:] = 0.74
     assert len(settle_lesions(labels, confidence, GRID)) == 1
 
 
