@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from napari_surgplan._plan_rows import Row, rows_of
+from napari_surgplan._plan_rows import Row, _remnant
 
 from .conftest import needs_screen, settled
 
 
-def test_numbers_on_what_remains_have_names_that_fit(planner) -> None:
-    planner.begin("plane", planner.start_of("plane"))
-    settled(planner)
-    names = {row.name for row in rows_of(planner.standing) if row.group == "Remnant"}
-    assert {"Future liver remnant", "FLR of the liver", "Functional remnant"} <= names
-    assert max(map(len, names)) <= 24
+def test_numbers_on_what_remains_have_names_that_fit() -> None:
+    told = SimpleNamespace(
+        name="functional remnant of the measured functional liver",
+        unit="%", value=26.6, formula="working / functional", inputs=(("working", 365.0),),
+    )  # fmt: skip
+    assessment: Any = SimpleNamespace(
+        remnant_functional_ml=1172.0, verdicts=(), quantities=lambda: (told,)
+    )
+    names = [row.name for row in _remnant(assessment)]
+    assert names == ["Future liver remnant", "Functional remnant"]
 
 
 @pytest.mark.gui
