@@ -64,7 +64,7 @@ def clamp_under(rehearser: Rehearser, pointer: Pointer) -> Clamp | None:
     code = hit.surface.segment.code
     corner = np.linalg.norm(hit.surface.points - hit.point_mm, axis=1).argmin()
     point_mm = at_rest[code].points[corner]
-    for perfusion in stage.prepared.perfusions.each():
+    for perfusion in stage.prepared.perfusions.known():
         if perfusion.tree.system == SYSTEMS[code]:
             node = int(perfusion.nearest(point_mm[None])[0])
             return rehearser.clamp_at(SYSTEMS[code], int(perfusion.nodes.branch[node]))

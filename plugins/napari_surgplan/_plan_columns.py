@@ -54,7 +54,9 @@ def _once_grown(standing: Standing | None) -> str:
 
 
 def _working(function: FunctionalRemnant | None) -> str:
-    return "–" if function is None else f"{function.flr_percent:.1f}"
+    if function is None:
+        return "–"
+    return f"{function.flr_percent:.1f}" if function.complete else f"≤ {function.flr_percent:.1f}"
 
 
 def _smallest(assessment: Assessment) -> str:

@@ -8,7 +8,6 @@ from typing import Literal
 
 from surgplan.planning import (
     Assessment,
-    FunctionalRemnant,
     Stage,
     Standing,
     TumourMargin,
@@ -94,8 +93,8 @@ def rows_of(standing: Standing) -> tuple[Row, ...]:
         *(row for stage in standing.stages for row in _stage(stage)),
         *_remnant(assessment),
         *(_tumour(t, assessment) for t in assessment.tumours),
-        *_function(assessment.function),
-        *(_vessel(v) for v in assessment.vessels_cut),
+        *_function(assessment),
+        *(_vessel(v, assessment.behind_ml(v)) for v in assessment.vessels_cut),
         *_distances(assessment),
         *_volumes(assessment),
     )
@@ -191,18 +190,17 @@ def _tumour(tumour: TumourMargin, assessment: Assessment) -> Row:
     )
 
 
-def _function(function: FunctionalRemnant | None) -> Iterator[Row]:
-    if function is None:
-        return
+def _function(assessment: Assessment) -> Iterator[Row]:
+    function, name = assessment.function, "Working remnant"
     tip = "Remnant that keeps its portal supply and its hepatic drainage, of the functional liver"
-    missing = "".join(f" ({m})" for m in function.missing)
-    yield Row(
-        group="Function",
-        name="Working remnant" + missing,
-        text=f"{function.functional_ml:.0f} ml, {function.flr_percent:.1f} %",
-        value=function.functional_ml,
-        tip=tip,
-    )
+    tip = "; ".join((tip, *assessment.not_assessed))
+    if function is None:
+        if assessment.not_assessed:
+            yield Row(group="Function", name=name, text="not assessed", tip=tip)
+        return
+    most = "" if function.complete else "≤ "
+    words = f"{most}{function.functional_ml:.0f} ml, {most}{function.flr_percent:.1f} %"
+    yield Row(group="Function", name=name, text=words, value=function.functional_ml, tip=tip)
     losses = (
         ("Without supply", function.devascularised_ml),
         ("Congested", function.congested_ml),
@@ -213,15 +211,16 @@ def _function(function: FunctionalRemnant | None) -> Iterator[Row]:
             yield Row(group="Function", name=name, text=f"{loss:.0f} ml", value=loss)
 
 
-def _vessel(vessel: VesselCut) -> Row:
+def _vessel(vessel: VesselCut, behind_ml: float | None) -> Row:
     place = "" if vessel.at == "cut" else " at the surface"
+    known = behind_ml is not None
     return Row(
         group="Vessels divided",
         name=f"{vessel.name}{place}",
-        text=f"⌀ {vessel.diameter_mm:.1f} mm, {vessel.downstream_ml:.0f} ml",
+        text=f"⌀ {vessel.diameter_mm:.1f} mm" + (f", {behind_ml:.0f} ml" if known else ""),
         value=vessel.diameter_mm,
         tip=f"Order {vessel.order}; the cut meets it at {vessel.angle_deg:.0f}° to its normal; "
-        f"{vessel.downstream_ml:.0f} ml hang on it",
+        + (f"{behind_ml:.0f} ml hang on it" if known else "what hangs on it is not assessed"),
         point_mm=vessel.point_mm,
     )
 

@@ -123,7 +123,7 @@ class Rehearser:
         progress(0.9, "supply and drainage")
         points = np.concatenate([rehearsal.remnant.points, rehearsal.specimen.points])
         served = {
-            p.tree.system: p.nodes.branch[p.nearest(points)] for p in prepared.perfusions.each()
+            p.tree.system: p.nodes.branch[p.nearest(points)] for p in prepared.perfusions.known()
         }
         return Stage(
             plan=plan, prepared=prepared, rehearsal=rehearsal, carried=carried, served=served
@@ -201,7 +201,7 @@ class Rehearser:
             return ()
         found = [
             clamp
-            for perfusion in self.stage.prepared.perfusions.each()
+            for perfusion in self.stage.prepared.perfusions.known()
             for clamp in _named(perfusion)
         ]
         return tuple(sorted(found, key=lambda c: -c.lost_ml))
@@ -222,7 +222,7 @@ class Rehearser:
         """What clamping a branch means."""
         if self.stage is None:
             return None
-        trees = {p.tree.system: p for p in self.stage.prepared.perfusions.each()}
+        trees = {p.tree.system: p for p in self.stage.prepared.perfusions.known()}
         return _clamp(trees[system], branch) if system in trees else None
 
     def lost(self) -> dict[VesselSystem, Mask]:
@@ -230,7 +230,7 @@ class Rehearser:
         if self.stage is None:
             return {}
         found: dict[VesselSystem, Mask] = {}
-        trees = {p.tree.system: p.tree for p in self.stage.prepared.perfusions.each()}
+        trees = {p.tree.system: p.tree for p in self.stage.prepared.perfusions.known()}
         for clamp in self.clamps:
             behind = trees[clamp.system].subtree(clamp.branch)
             inside = np.isin(self.stage.served[clamp.system], behind)

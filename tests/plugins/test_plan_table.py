@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from napari_surgplan._plan_rows import Row, _remnant
+from napari_surgplan._plan_columns import _working
+from napari_surgplan._plan_rows import Row, _function, _remnant, _vessel
+from surgplan.planning import FunctionalRemnant, VesselCut
 
 from .conftest import needs_screen, settled
 
@@ -23,6 +25,29 @@ def test_numbers_on_what_remains_have_names_that_fit() -> None:
     )
     names = [row.name for row in _remnant(assessment)]
     assert names == ["Future liver remnant", "Functional remnant"]
+
+
+def test_what_is_not_known_of_vessels_is_no_number() -> None:
+    missing = ("not assessed: hepatic veins found in only 43 % of the liver",)
+    part = FunctionalRemnant(
+        healthy_ml=410.0, devascularised_ml=0.0, congested_ml=None, both_ml=None,
+        functional_ml=400.0, flr_percent=26.7, missing=missing,
+    )  # fmt: skip
+    words = []
+    for function in (None, part, replace(part, missing=())):
+        known: Any = SimpleNamespace(function=function, not_assessed=missing)
+        row = next(_function(known))
+        words.append((row.text, _working(function)))
+        assert missing[0] in row.tip
+    assert words == [
+        ("not assessed", "–"), ("≤ 400 ml, ≤ 26.7 %", "≤ 26.7"), ("400 ml, 26.7 %", "26.7"),
+    ]  # fmt: skip
+    vessel = VesselCut(
+        system="hepatic", branch=0, label="middle hepatic vein", order=1, diameter_mm=7.0, angle_deg=10.0,
+        point_mm=(1.0, 2.0, 3.0), at="cut", downstream_ml=55.0,
+    )  # fmt: skip
+    assert _vessel(vessel, 55.0).text == "⌀ 7.0 mm, 55 ml"
+    assert _vessel(vessel, None).text == "⌀ 7.0 mm"
 
 
 @pytest.mark.gui

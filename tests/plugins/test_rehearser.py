@@ -30,7 +30,8 @@ def session(files):
 
 
 @pytest.fixture
-def rehearser(session):
+def rehearser(session, monkeypatch):
+    monkeypatch.setattr("surgplan.planning._perfusion.LEAST_REACH_PERCENT", 0.0)  # a few tubes do
     cut = PlaneResection(point_mm=(-5, 0, 0), normal=(-1, 0, 0))
     label_map = session.label_map
     session.put_plan(
@@ -46,6 +47,14 @@ def rehearser(session):
     rehearser.take_stage(rehearser.make_stage())
     rehearser.scene = scene  # kept alive
     return rehearser
+
+
+def test_branches_that_serve_nobody_knows_what_cannot_be_clamped(rehearser, monkeypatch):
+    assert rehearser.branches()
+    monkeypatch.setattr("surgplan.planning._perfusion.LEAST_REACH_PERCENT", 100.1)
+    rehearser.leave()
+    rehearser.take_stage(rehearser.make_stage())
+    assert rehearser.branches() == ()
 
 
 def test_without_a_plan_the_way_out_is_named(session):
