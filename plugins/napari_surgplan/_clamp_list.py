@@ -46,7 +46,9 @@ class ClampList(QWidget):
 
     def _show(self) -> None:
         clamps = self.rehearser.clamps
-        self.loss.setText("; ".join(map(_lost, clamps)) or NOTHING)
+        stage = self.rehearser.stage
+        unknown = () if stage is None else stage.prepared.perfusions.missing
+        self.loss.setText("\n".join(("; ".join(map(_lost, clamps)) or NOTHING, *unknown)))
         closed = {(c.system, c.branch) for c in clamps}
         with QSignalBlocker(self.lines):
             for item in map(self.lines.item, range(self.lines.count())):
