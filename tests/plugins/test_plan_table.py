@@ -43,8 +43,8 @@ def test_what_is_not_known_of_vessels_is_no_number() -> None:
         ("not assessed", "–"), ("≤ 400 ml, ≤ 26.7 %", "≤ 26.7"), ("400 ml, 26.7 %", "26.7"),
     ]  # fmt: skip
     vessel = VesselCut(
-        system="hepatic", branch=0, label="middle hepatic vein", order=1, diameter_mm=7.0, angle_deg=10.0,
-        point_mm=(1.0, 2.0, 3.0), at="cut", downstream_ml=55.0,
+        system="hepatic", branch=0, label="middle hepatic vein", order=1, diameter_mm=7.0,
+        angle_deg=10.0, point_mm=(1.0, 2.0, 3.0), at="cut", downstream_ml=55.0,
     )  # fmt: skip
     assert _vessel(vessel, 55.0).text == "⌀ 7.0 mm, 55 ml"
     assert _vessel(vessel, None).text == "⌀ 7.0 mm"
