@@ -29,6 +29,8 @@ from surgplan.planning import Plan as PlanOf
 from surgplan.planning._corridor import in_liver
 from surgplan.volume import LIVER, LIVER_TUMOUR
 
+pytestmark = pytest.mark.usefixtures("plain_trees")
+
 
 def branch(parent, order, label, *points):
     line = np.array(points, float)
