@@ -2,7 +2,7 @@
 
     python benchmarks/bench_benefit.py [--shared ../shared] [--work runs/benefit]
                                        [--out docs/benefit.json] [--doc docs/synthesis.md]
-                                       [--steps 400] [--seeds 3]
+                                       [--steps 1000] [--seeds 3]
 
 The same small network is trained on, one after the other,
 
@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=root / "runs/benefit")
     parser.add_argument("--out", type=Path, default=root / "docs/benefit.json")
     parser.add_argument("--doc", type=Path, default=root / "docs/synthesis.md")
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
     torch.set_num_threads(1)
