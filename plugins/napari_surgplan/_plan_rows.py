@@ -192,11 +192,10 @@ def _tumour(tumour: TumourMargin, assessment: Assessment) -> Row:
 
 def _function(assessment: Assessment) -> Iterator[Row]:
     function, name = assessment.function, "Working remnant"
-    tip = "Remnant that keeps its portal supply and its hepatic drainage, of the functional liver"
-    tip = "; ".join((tip, *assessment.not_assessed))
+    what = "Remnant that keeps its portal supply and its hepatic drainage, of the functional liver"
+    tip = "; ".join((what, *assessment.not_assessed))
     if function is None:
-        if assessment.not_assessed:
-            yield Row(group="Function", name=name, text="not assessed", tip=tip)
+        yield Row(group="Function", name=name, text="not assessed", tip=tip)
         return
     most = "" if function.complete else "≤ "
     words = f"{most}{function.functional_ml:.0f} ml, {most}{function.flr_percent:.1f} %"

@@ -119,10 +119,7 @@ def plan_facts(standing: Standing) -> dict[str, Any]:
         "remnant_functional_ml": said.remnant_functional_ml,
         "flr_percent": said.flr_percent,
         "functional_flr_percent": _whole_function_percent(said),
-        "vessels_cut": [
-            {**asdict(v), "name": v.name, "downstream_ml": said.behind_ml(v)}
-            for v in said.vessels_cut
-        ],
+        "vessels_cut": said.vessel_facts(),
         "not_assessed": list(said.not_assessed),
         "flags": list(standing.flags),
         "tumours": [

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from surgplan import NOT_A_MEDICAL_DEVICE
 from surgplan.planning._functional import FunctionalRemnant
@@ -142,6 +143,13 @@ class Assessment:
             return None
         lost_ml = found.devascularised_ml if vessel.system == "portal" else found.congested_ml
         return None if lost_ml is None else vessel.downstream_ml
+
+    def vessel_facts(self) -> list[dict[str, Any]]:
+        """The vessels cut as plain data, named, with the liver behind them where that is known."""
+        return [
+            {**asdict(v), "name": v.name, "downstream_ml": self.behind_ml(v)}
+            for v in self.vessels_cut
+        ]
 
     def quantities(self) -> tuple[Quantity, ...]:
         """Every volume, ratio and area with unit, formula and inputs."""

@@ -43,10 +43,7 @@ def plan_facts(standing: Standing) -> dict[str, Any]:
         "remnant_checks": [_check(v) for v in assessment.verdicts],
         "tumours": [_tumour(t, assessment.margin_mm) for t in assessment.tumours],
         "structures": [_structure(s) for s in assessment.structures],
-        "vessels_cut": [
-            {**asdict(v), "name": v.name, "downstream_ml": assessment.behind_ml(v)}
-            for v in assessment.vessels_cut
-        ],
+        "vessels_cut": assessment.vessel_facts(),
         "function": None if assessment.function is None else asdict(assessment.function),
         "not_assessed": list(assessment.not_assessed),
         "cut_area_mm2": assessment.cut_area_mm2,

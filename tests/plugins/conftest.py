@@ -99,6 +99,12 @@ def files(body, tmp_path_factory) -> Path:
 
 
 @pytest.fixture
+def plain_trees(monkeypatch) -> None:
+    """A few tubes stand for all vessels of a liver; to be asked for before the case is opened."""
+    monkeypatch.setattr("surgplan.planning._perfusion.LEAST_REACH_PERCENT", 0.0)
+
+
+@pytest.fixture
 def session(files):
     """A scan with structures, in a viewer without a window."""
     session = Session(ViewerModel())

@@ -78,8 +78,7 @@ def test_each_kind_gives_a_feasible_plan_with_the_numbers_of_the_command_line(pl
     assert plan.assessment == assess(planner.session.label_map, plan.resection, margin_mm=5.0)
 
 
-def test_a_remnant_without_its_vessels_is_said_in_the_first_line(planner, monkeypatch):
-    monkeypatch.setattr("surgplan.planning._perfusion.LEAST_REACH_PERCENT", 0.0)  # a few tubes do
+def test_a_remnant_without_its_vessels_is_said_in_the_first_line(plain_trees, planner):
     begin(planner, "plane")
     plan = planner.session.current_plan
     assert plan is not None

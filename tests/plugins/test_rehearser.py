@@ -30,8 +30,7 @@ def session(files):
 
 
 @pytest.fixture
-def rehearser(session, monkeypatch):
-    monkeypatch.setattr("surgplan.planning._perfusion.LEAST_REACH_PERCENT", 0.0)  # a few tubes do
+def rehearser(session, plain_trees):
     cut = PlaneResection(point_mm=(-5, 0, 0), normal=(-1, 0, 0))
     label_map = session.label_map
     session.put_plan(

@@ -98,12 +98,6 @@ def test_two_stages_are_planned_in_three_clicks_and_change_with_growth(ready) ->
     assert box.growth.value() == round(plan.resection.growth.factor, 2)
 
 
-@pytest.fixture
-def plain_trees(monkeypatch) -> None:
-    """A few tubes stand for all vessels of a liver; to be asked for before the case is opened."""
-    monkeypatch.setattr("surgplan.planning._perfusion.LEAST_REACH_PERCENT", 0.0)
-
-
 @pytest.mark.usefixtures("plain_trees")
 def test_a_cut_is_dragged_shown_flat_undone_and_rehearsed(ready, tmp_path) -> None:
     driver, tab, session = ready, ready.dock.tab(PlanTab), ready.session
