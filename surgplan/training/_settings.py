@@ -16,7 +16,7 @@ from surgplan.volume import ANATOMY
 
 @dataclass(frozen=True, kw_only=True)
 class SourceSettings:
-    """One labelled scan, label maps alone, or phantoms made on the spot.
+    """One labelled scan, label maps alone, or phantoms and synthetic scans made on the spot.
 
     Attributes
     ----------
@@ -24,12 +24,15 @@ class SourceSettings:
         Stands in the log and in the model card.
     labels
         Path of the label map, or a pattern (``*``) of many without scans; relative to the data
-        folder. None where phantoms are made.
+        folder. None where phantoms are made. With ``synthetic``, maps to make bodies of.
     image
         Path of the scan, or None to train on drawn images alone.
     phantom_seeds
         Phantoms to make instead of reading files, one per seed, their contrast phases (MR: their
         weightings) in turn.
+    synthetic
+        How many scans to make as `surgplan synthesize` does, by domain randomisation, each with
+        its person, look and lesions; of phantoms, or around the livers that ``labels`` names.
     modality
         ``'CT'`` or ``'MR'``.
     weight
@@ -69,6 +72,7 @@ class SourceSettings:
     labels: str | None = None
     image: str | None = None
     phantom_seeds: tuple[int, ...] = ()
+    synthetic: int = 0
     modality: str = "CT"
     weight: float = 1.0
     draw: float = 0.5
@@ -91,8 +95,9 @@ class SourceSettings:
         if named - known:
             msg = f"source {self.name!r} names unknown structures {sorted(named - known)}"
             raise InputRefusedError(msg)
-        if (self.labels is None) == (not self.phantom_seeds):
-            msg = f"source {self.name!r} needs either `labels` or `phantom_seeds`"
+        read = self.labels is not None and not self.synthetic
+        if read + bool(self.phantom_seeds) + (self.synthetic > 0) != 1:
+            msg = f"source {self.name!r} needs one of `labels`, `phantom_seeds` and `synthetic`"
             raise InputRefusedError(msg)
 
 

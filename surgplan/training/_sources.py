@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,11 +22,12 @@ from surgplan.phantom import (
     render_mr,
 )
 from surgplan.segmentation import normalise
-from surgplan.synthesis import unlabelled_tissue
+from surgplan.synthesis import VolumeSettings, unlabelled_tissue
 from surgplan.training._contrast_labels import label_by_contrast
 from surgplan.training._couinaud_vessels import draw_anatomy, raster
 from surgplan.training._settings import SourceSettings
 from surgplan.training._stroke_labels import grow_strokes
+from surgplan.training._volumes_out import DatasetSettings, stream_volumes
 from surgplan.volume import (
     ANATOMY,
     HEPATIC_VEINS,
@@ -41,6 +43,7 @@ from surgplan.volume import (
 
 CANONICAL_AXES = "SPL"
 STROKE_GRID_MM = 1.5
+SCANS_A_SEED = 12
 
 _LABELS = {"background": 0, **{s.name: s.label for s in ANATOMY}}
 
@@ -83,14 +86,16 @@ class Source:
 
 
 def load_sources(settings: SourceSettings, folder: Path, spacing_mm: float) -> list[Source]:
-    """Every label map that a source names, or its phantoms.
+    """Every label map that a source names, or its phantoms or synthetic scans.
 
     Raises
     ------
     NothingToDoError
         If the pattern matches nothing.
     """
-    if settings.labels is None:
+    if settings.synthetic:
+        found = list(_synthetic(settings, folder, spacing_mm))
+    elif settings.labels is None:
         found = [_phantom(settings, seed, spacing_mm) for seed in settings.phantom_seeds]
     else:
         many = "*" in settings.labels
@@ -185,6 +190,23 @@ def _phantom(settings: SourceSettings, seed: int, spacing_mm: float) -> Source:
         scan = render_mr(phantom, seed=seed, sequence=MR_WEIGHTINGS[seed % len(MR_WEIGHTINGS)])
     target = phantom.label_map.array.copy()
     return _source(settings, target, target, scan)
+
+
+def _synthetic(settings: SourceSettings, folder: Path, spacing_mm: float) -> Iterator[Source]:
+    """Scans of a new seed, and so of new phantoms, every now and then; the same for one name."""
+    paths = sorted(folder.glob(settings.labels)) if settings.labels else []
+    first = zlib.crc32(settings.name.encode())
+    for start in range(0, settings.synthetic, SCANS_A_SEED):
+        made = DatasetSettings(
+            count=min(SCANS_A_SEED, settings.synthetic - start),
+            seed=first + start,
+            volumes=VolumeSettings(modality=_modality(settings), spacing_mm=spacing_mm),
+            labels=(*paths[start:], *paths[:start]),
+            gate=None,  # its network is what such sources train
+        )
+        for _, one in stream_volumes(made):
+            target = one.label_map.array.copy()
+            yield _source(settings, target, target, one.image)
 
 
 def _source(
