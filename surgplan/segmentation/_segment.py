@@ -18,7 +18,7 @@ from surgplan.errors import UsageError
 from surgplan.segmentation._adopted import AdoptedModel, find_added
 from surgplan.segmentation._bundle import ModelInfo, find_model, load_network
 from surgplan.segmentation._doubts import Doubt, doubts_about, one_look_only
-from surgplan.segmentation._engine import Forward, start, start_on
+from surgplan.segmentation._engine import REFERENCE, Forward, start, start_on
 from surgplan.segmentation._intensity import limits, scale
 from surgplan.segmentation._memory import MemoryNeed
 from surgplan.segmentation._native import Canvas, labels_of_planes, labels_on
@@ -57,6 +57,9 @@ class SegmentSettings:
         is refused. None sets no limit.
     overlap
         Share of a window that the next one covers again.
+    reference
+        On a processor, run the networks on the engine that all others are measured by in place of
+        the fastest: labels then do not depend on what is installed and how fast it is here.
     progress
         Called with the fraction done and a word.
     """
@@ -66,6 +69,7 @@ class SegmentSettings:
     threads: int | None = None
     max_memory_bytes: int | None = None
     overlap: float = 0.5
+    reference: bool = False
     progress: Progress | None = None
 
     def __post_init__(self) -> None:
@@ -252,6 +256,8 @@ def _forward(info: ModelInfo, settings: SegmentSettings, *, windows: int) -> For
     if settings.device != "cpu":
         return start_on(network, settings.device)
     shape = (1, info.network.channels, *info.window)
+    if settings.reference:
+        return start(network, REFERENCE, shape)
     timings = timings_for(network, info.sha256, shape)
     return start(network, fastest(timings, windows).engine, shape)
 

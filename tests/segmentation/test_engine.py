@@ -9,9 +9,13 @@ import torch
 from surgplan.errors import UsageError
 from surgplan.segmentation import (
     NetworkSettings,
+    SegmentSettings,
     _probe,
     _resample,
+    _segment,
     build_network,
+    find_model,
+    load_network,
     mixed_precision,
 )
 from surgplan.segmentation._engine import REFERENCE, Engine, engines, start, start_on
@@ -81,6 +85,17 @@ def test_timings_are_measured_once_and_remembered(network, monkeypatch, tmp_path
     assert timings_for(network, "a-checksum", SHAPE) == first
     with pytest.raises(pytest.fail.Exception, match="measured again"):
         timings_for(network, "another-checksum", SHAPE)
+
+
+def test_the_reference_is_taken_without_measuring_where_it_is_asked_for(monkeypatch) -> None:
+    monkeypatch.setattr(_segment, "timings_for", lambda *_: pytest.fail("measured"))
+    info = find_model()
+    forward = _segment._forward(info, SegmentSettings(reference=True), windows=100)
+    batch = torch.rand((1, 1, 32, 32, 32), generator=torch.Generator().manual_seed(1)) * 2 - 1
+    with torch.inference_mode():
+        assert torch.equal(forward(batch), load_network(info)(batch))
+    with pytest.raises(pytest.fail.Exception, match="measured"):
+        _segment._forward(info, SegmentSettings(), windows=100)
 
 
 def test_without_a_place_to_remember_timings_are_measured_again(
