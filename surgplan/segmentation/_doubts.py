@@ -249,11 +249,14 @@ def _unlabelled(unsure: tuple[UnsureLesion, ...]) -> Iterator[Doubt]:
         return
     largest = unsure[0]
     x, y, z = largest.centre_mm
-    many = f"{len(unsure)} places look" if len(unsure) > 1 else "One place looks"
+    if len(unsure) > 1:
+        look, count, which = f"{len(unsure)} places look", "count", "the largest"
+    else:
+        look, count, which = "One place looks", "counts", "it"
     yield Doubt(
         kind="tumour unsure",
-        sentence=f"{many} like a lesion, but not surely (mean confidence below "
-        f"{LEAST_LESION_CONFIDENCE:g}), and count as parenchyma; the largest has "
+        sentence=f"{look} like a lesion, but not surely (mean confidence below "
+        f"{LEAST_LESION_CONFIDENCE:g}), and {count} as parenchyma; {which} has "
         f"{largest.volume_ml:.1f} ml and lies at x {x:.0f}, y {y:.0f}, z {z:.0f} mm (LPS). Look "
         "there.",
     )
