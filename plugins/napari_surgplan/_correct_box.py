@@ -166,6 +166,9 @@ class CorrectBox(QGroupBox):
                 button.setChecked(False)
         painting = name in ("brush", "erase")
         layer = shown.layer(STRUCTURES) if painting else self._strokes()
+        if layer is None:
+            self._put_down()
+            return
         shown.viewer.layers.selection.active = layer
         layer.selected_label = (
             segment.label if painting else INSIDE if name == "inside" else OUTSIDE
@@ -189,9 +192,8 @@ class CorrectBox(QGroupBox):
         shown = self.session.shown
         if shown is None:
             return None
-        layer = shown.layer(STROKES)
-        if layer is None:
-            model = shown.layer(STRUCTURES)
+        layer, model = shown.layer(STROKES), shown.layer(STRUCTURES)
+        if layer is None and model is not None:
             layer = shown.viewer.add_labels(
                 np.zeros_like(model.data),
                 name="strokes",

@@ -48,7 +48,7 @@ DOORS = (
     Door(text="Report…", tip="HTML, and PDF where installed, into a folder", write=export_report,
          key="Ctrl+Alt+R"),
     Door(text="Case folder…", tip="Everything, to go on elsewhere", write=export_case,
-         key="Ctrl+Alt+S", needs_labels=False),
+         key="Ctrl+Alt+C", needs_labels=False),
     Door(text="3D scene (GLB)…", tip="All surfaces in one file for any viewer", write=export_scene,
          suffixes="glTF (*.glb)"),
     Door(text="Surfaces (STL)…", tip="One file for each structure, for printing",
@@ -78,7 +78,7 @@ class ExportTab(QWidget):
         self.written.setOpenExternalLinks(False)
         self.written.linkActivated.connect(lambda link: QDesktopServices.openUrl(QUrl(link)))
         self.buttons = {door.text: _button(door.text, door.tip, door.key) for door in DOORS}
-        self.picture = _button("Picture…", "PNG of the views, with the disclaimer", "Ctrl+Alt+P")
+        self.picture = _button("Picture…", "PNG of the views, with the disclaimer", "Ctrl+Alt+V")
         grid = QGridLayout()
         for place, button in enumerate((*self.buttons.values(), self.picture)):
             grid.addWidget(button, place // 2, place % 2)

@@ -10,18 +10,26 @@ from qtpy.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap
 SIZE = 48
 _CUT = QColor("#f2994a")
 _LINE = QColor("#9aa7b8")
+_FADED = 0.35
 
 
 def icon(name: str) -> QIcon:
-    """The icon of a name in `DRAWINGS`."""
+    """The icon of a name in `DRAWINGS`, faded where its button cannot be pressed."""
+    found = QIcon(_drawn(name, opacity=1.0))
+    found.addPixmap(_drawn(name, opacity=_FADED), QIcon.Mode.Disabled)  # Qt's own is brighter
+    return found
+
+
+def _drawn(name: str, opacity: float) -> QPixmap:
     pixmap = QPixmap(SIZE, SIZE)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setOpacity(opacity)
     painter.scale(SIZE / 24, SIZE / 24)
     DRAWINGS[name](painter, _LINE)
     painter.end()
-    return QIcon(pixmap)
+    return pixmap
 
 
 def _pen(colour: QColor, width: float = 1.6) -> QPen:
@@ -123,6 +131,17 @@ def _forward(painter: QPainter, colour: QColor) -> None:
     _back(painter, colour)
 
 
+def _play(painter: QPainter, colour: QColor) -> None:
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(colour)
+    painter.drawPolygon([QPointF(6, 3), QPointF(21, 12), QPointF(6, 21)])
+
+
+def _pause(painter: QPainter, colour: QColor) -> None:
+    for left in (5, 14):
+        painter.fillRect(left, 4, 5, 16, colour)
+
+
 DRAWINGS: dict[str, Callable[[QPainter, QColor], None]] = {
     "plane": _plane,
     "curved": _curved,
@@ -133,4 +152,6 @@ DRAWINGS: dict[str, Callable[[QPainter, QColor], None]] = {
     "target": _target,
     "undo": _back,
     "redo": _forward,
+    "play": _play,
+    "pause": _pause,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from qtpy.QtCore import QEvent, QObject, QTimer
@@ -13,12 +14,13 @@ from napari_surgplan._anatomy_tab import AnatomyTab
 from napari_surgplan._cores import OneCore
 from napari_surgplan._dress import NOTICE, dress
 from napari_surgplan._export_tab import ExportTab
+from napari_surgplan._last_door import LastDoor
 from napari_surgplan._lazy_controls import make_lazy
 from napari_surgplan._open_tab import OpenTab
 from napari_surgplan._plan_tab import PlanTab
 from napari_surgplan._preferences import Preferences
 from napari_surgplan._preferences_dialog import PreferencesDialog
-from napari_surgplan._reader import LOADED, PATH
+from napari_surgplan._reader import LOADED, PATH, SAMPLE, hand_over
 from napari_surgplan._rehearse_tab import RehearseTab
 from napari_surgplan._session import Session
 from napari_surgplan._status_bar import StatusBar
@@ -78,6 +80,7 @@ class MainWidget(QWidget):
         cut = self.tab(PlanTab).scene
         stage.stage_changed.connect(lambda: cut.show(shown=stage.stage is None))
         self.status = StatusBar(self.session)
+        self._last_door = LastDoor(self.session)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
         layout.addLayout(self._top())
@@ -90,6 +93,7 @@ class MainWidget(QWidget):
         # Before a scan is open: each of them takes a quarter of a second to build.
         self.four.setChecked(self.session.preferences.four_views)
         rehearse_layers(viewer, Turns(viewer))
+        hand_over(viewer, self.tab(OpenTab))
         viewer.layers.events.inserted.connect(lambda: QTimer.singleShot(0, self._adopt))
         self._adopt()
 
@@ -128,15 +132,15 @@ class MainWidget(QWidget):
 
     def _adopt(self) -> None:
         """Go on with what napari's own File > Open or a menu of samples brought in."""
-        brought = [x for x in self.viewer.layers if LOADED in x.metadata or PATH in x.metadata]
-        if not brought:
-            return
+        brought = [x for x in self.viewer.layers if {LOADED, PATH, SAMPLE} & x.metadata.keys()]
         for layer in brought:
             self.viewer.layers.remove(layer)
-        loaded, path = (brought[0].metadata.get(key) for key in (LOADED, PATH))
-        if loaded is not None:
+        known = [x.metadata for x in brought]
+        for loaded in [m[LOADED] for m in known if LOADED in m][:1]:  # each layer has all of it
             self.session.take(loaded)
-        elif path is not None:
+        for bare in [m[SAMPLE] for m in known if SAMPLE in m]:
+            self.tab(OpenTab).open_sample(bare=bare)
+        for path in [m[PATH] for m in known if PATH in m]:
             self.tab(OpenTab).open(path)
 
     def tab(self, kind: type[Tab]) -> Tab:
@@ -148,6 +152,8 @@ class MainWidget(QWidget):
             self.views.open()
         else:
             self.views.close()
+            whole = partial(self.viewer.reset_view, reset_camera_angle=False)
+            QTimer.singleShot(0, whole)  # once it has its size
 
     def _turn_cross(self, on: bool) -> None:  # noqa: FBT001 (the slot of a toggle)
         if self.session.shown is not None:
@@ -165,6 +171,8 @@ class MainWidget(QWidget):
         closing = event is not None and event.type() == QEvent.Type.Close
         if closing and watched is not None and watched is self._main:
             watched.removeEventFilter(self)
+            hand_over(self.viewer, None)
+            self._last_door.close()
             self.status.stop_all()
             self.views.close()
             self.session.close()

@@ -8,11 +8,11 @@ from psygnal import Signal
 
 from napari_surgplan import _starts
 from napari_surgplan._mouse import Pointer
-from napari_surgplan._pick import first_hit
+from napari_surgplan._pick import first_hit, nearest_to_ray
 from napari_surgplan._planner import Planner
 from surgplan.errors import SurgplanError, UsageError
 from surgplan.mesh import Surface
-from surgplan.planning import Perfusion
+from surgplan.planning import Perfusion, Perfusions
 from surgplan.volume import HEPATIC_VEINS, LIVER, PORTAL_VEIN
 
 Points = npt.NDArray[np.float64]
@@ -21,7 +21,8 @@ HINTS: dict[str, str] = {
     "territory": "Click a branch of the portal vein: what hangs on it is resected.",
     "drawn": "Click points on the liver, from one edge to the other; two are enough.",
 }
-_NEAR_MM = 8.0
+DOUBTFUL = "what hangs on a branch of it is not sure. Check the specimen on the slices."
+_NEAR_MM, _NEAR_PIXELS = 8.0, 6.0
 
 
 class PlanClicks:
@@ -101,11 +102,12 @@ class PlanClicks:
             msg = "no vessel is there; click on a branch of the portal or hepatic veins"
             raise UsageError(msg)
         perfusion, branch = found
-        self.planner.begin("territory", _starts.territory(perfusion, branch))
+        doubt = "" if perfusion.is_known else f"Only fragments: {perfusion.reach}; {DOUBTFUL}"
+        self.planner.begin("territory", _starts.territory(perfusion, branch), doubt)
         self.stop()
 
     def branch_at(self, pointer: Pointer) -> tuple[Perfusion, int] | None:
-        """The vessel tree and the branch under the pointer."""
+        """The vessel tree and the branch under the pointer, or else just beside it in 3D."""
         prepared = self.planner.prepared
         if prepared is None:
             return None
@@ -113,7 +115,7 @@ class PlanClicks:
         if pointer.direction is not None:
             hit = first_hit(self._vessels(), point, pointer.direction)
             if hit is None:
-                return None
+                return _beside(prepared.perfusions, pointer, pointer.direction)
             point, wanted = hit.point_mm, hit.surface.segment.code
         best: tuple[float, Perfusion, int] | None = None
         for perfusion in prepared.perfusions.each():
@@ -129,6 +131,20 @@ class PlanClicks:
     def _vessels(self) -> list[Surface]:
         codes = (PORTAL_VEIN.code, HEPATIC_VEINS.code)
         return [s for s in self.planner.session.surfaces if s.segment.code in codes]
+
+
+def _beside(
+    perfusions: Perfusions, pointer: Pointer, direction: Points
+) -> tuple[Perfusion, int] | None:
+    """The branch nearest to the line of sight, within `_NEAR_PIXELS` of it."""
+    best: tuple[float, Perfusion, int] | None = None
+    for perfusion in perfusions.each():
+        nodes = perfusion.nodes
+        node, away = nearest_to_ray(nodes.points_mm, pointer.point_mm, direction)
+        away -= float(nodes.radius_mm[node])
+        if away <= _NEAR_PIXELS * pointer.pixel_mm and (best is None or away < best[0]):
+            best = (away, perfusion, int(nodes.branch[node]))
+    return None if best is None else best[1:]
 
 
 def _depth_of(pointer: Pointer) -> Points:

@@ -37,13 +37,16 @@ from napari_surgplan._stage_box import WAITING, StageBox
 from napari_surgplan._turns import Turns
 from napari_surgplan._verdict import Verdict
 from napari_surgplan._wishes_box import WishesBox
-from napari_surgplan._work import start
+from napari_surgplan._work import Job, start
 from surgplan.planning import Resection
 
 EMPTY = (
     "<h3>No structures yet</h3>Find them in the tab <b>Anatomy</b>, or open a case that has them. "
     "Then plan the cut here."
 )
+BEGIN = "Choose a kind of cut, or Propose."
+READYING = "Getting ready …"
+STOPPED = "Not ready to plan. Come back to this tab to try again."
 _CALM_MS = 120
 _LATE_MS = 300
 """How long the numbers of the cut before stay, until those of the cut at hand are there."""
@@ -69,6 +72,7 @@ class PlanTab(QWidget):
         self.clicks = PlanClicks(self.planner)
         self.mice = Mice(session, viewer, self._mouse)
         self.mapper: Newest[Draft, Any] = Newest(self._mapped)
+        self._readying: Job | None = None
         self._calm = QTimer(self)
         self._calm.setSingleShot(True)
         self._calm.setInterval(_CALM_MS)
@@ -108,7 +112,8 @@ class PlanTab(QWidget):
         self.hint = QLabel()
         self.hint.setWordWrap(True)
         self.finish = QPushButton("Done")
-        self.finish.setToolTip("No more points (Enter)")
+        self.finish.setToolTip("No more clicks (Return)")
+        self.finish.setShortcut("Return")
         self.wishes = WishesBox()
         self.proposals = ProposalBar(self.session, self.planner)
         self.stages = StageBox(self.planner)
@@ -197,12 +202,23 @@ class PlanTab(QWidget):
     def _make_ready(self) -> None:
         if self.session.label_map is None or self.planner.prepared is not None:
             return
-        start(
+        self._readying = start(
             self.session,
             self.planner.make_ready,
             title="Getting ready to plan",
             done=self.planner.take_ready,
         )
+        self._readying.ended.connect(self._show_numbers)
+
+    @property
+    def _is_readying(self) -> bool:
+        return self._readying is not None and self._readying.running
+
+    def showEvent(self, event: Any) -> None:
+        """Get ready if that was cancelled or refused before. Name given by Qt."""
+        super().showEvent(event)
+        if not self._is_readying:
+            self._follow()
 
     def _wished(self) -> None:
         asked = self.wishes.wishes()
@@ -241,8 +257,7 @@ class PlanTab(QWidget):
                 self._late.start()
         else:
             ready = self.planner.prepared is not None
-            words = "Choose a kind of cut, or Propose." if ready else "Getting ready …"
-            self.verdict.say(words, _WAIT)
+            self.verdict.say(BEGIN if ready else READYING if self._is_readying else STOPPED, _WAIT)
             self.table.show_rows(())
             self.map.show_picture(None, ())
         why = "" if draft is None else draft.why
@@ -261,7 +276,7 @@ class PlanTab(QWidget):
         hint = self.clicks.hint or (WAITING if self.planner.stager.first is not None else "")
         self.hint.setText(hint)
         self.hint.setVisible(bool(hint))
-        self.finish.setVisible(self.clicks.mode == "drawn")
+        self.finish.setVisible(self.clicks.mode is not None)
 
     def _catch_up(self) -> None:
         """What is slow to draw, once the hand rests and the numbers are there."""

@@ -167,6 +167,7 @@ class CompareTable(QTableWidget):
         self.setToolTip("Double-click a column to work on that plan")
         self.cellDoubleClicked.connect(self._choose)
         self._names: list[str] = []
+        self._current: str | None = None
 
     def show_plans(
         self, plans: Sequence[Plan], standings: Sequence[Standing | None], current: str | None
@@ -193,9 +194,18 @@ class CompareTable(QTableWidget):
                 item.setFont(font)
                 self.setItem(place, number, item)
         self.resizeColumnsToContents()
-        if current in self._names:
-            self.doItemsLayout()  # Qt would do it later, and scrolls by the widths of before
-            self.scrollToItem(self.item(0, self._names.index(current)))
+        self._current = current
+        self.doItemsLayout()  # Qt would do it later, and scrolls by the widths of before
+        self._show_current()
+
+    def resizeEvent(self, event: Any) -> None:
+        """The plan at work stays in sight, also once bars take some of the room. Name by Qt."""
+        super().resizeEvent(event)
+        self._show_current()
+
+    def _show_current(self) -> None:
+        if self._current in self._names:
+            self.scrollToItem(self.item(0, self._names.index(self._current)))
 
     def _choose(self, _: int, column: int) -> None:
         self.chosen.emit(self._names[column])

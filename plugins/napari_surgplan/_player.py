@@ -7,9 +7,11 @@ from functools import partial
 from pathlib import Path
 
 from qtpy.QtCore import QTimer
+from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QWidget
 
 from napari_surgplan._film import Picture, write_film
+from napari_surgplan._icons import icon
 from napari_surgplan._rehearser import STEPS, Rehearser
 from napari_surgplan._work import start
 
@@ -38,10 +40,12 @@ class Player(QWidget):
         self._path = Path()
         self._timer = QTimer(self)
         self._timer.setInterval(TICK_MS)
-        self.button = QPushButton("▶  Play")
+        self.button = QPushButton()
         self.button.setCheckable(True)
         self.button.setToolTip("Play and pause (Space)")
-        self.button.setShortcut("Space")
+        # Not the button's own key: letting go of Space would press a button with focus once more.
+        self.key = QShortcut(QKeySequence("Space"), self)
+        self.key.activated.connect(self.button.toggle)
         self.speed = QComboBox()
         for speed in SPEEDS:
             self.speed.addItem(f"{speed:g} x", speed)
@@ -57,6 +61,7 @@ class Player(QWidget):
         self.film.clicked.connect(self._ask_film)
         self._timer.timeout.connect(self._tick)
         rehearser.stage_changed.connect(lambda: self.play(on=False))
+        self._name_button()
 
     def play(self, *, on: bool) -> None:
         """Go on, or pause."""
@@ -64,7 +69,12 @@ class Player(QWidget):
             self.rehearser.go_to(0.0)
         (self._timer.start if on else self._timer.stop)()
         self.button.setChecked(on)
-        self.button.setText("⏸  Pause" if on else "▶  Play")
+        self._name_button()
+
+    def _name_button(self) -> None:
+        playing = self.button.isChecked()
+        self.button.setText("Pause" if playing else "Play")
+        self.button.setIcon(icon("pause" if playing else "play"))
 
     def record(self, path: Path) -> None:
         """Play from the start and keep every picture."""

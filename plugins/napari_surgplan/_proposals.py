@@ -24,8 +24,8 @@ class ProposalBar(QWidget):
         self.planner = planner
         self.proposed: tuple[str, ...] = ()
         self.button = QPushButton("Propose")
-        self.button.setToolTip("Let the engine search cuts that clear the tumours (Ctrl+Shift+P)")
-        self.button.setShortcut("Ctrl+Shift+P")
+        self.button.setToolTip("Let the engine search cuts that clear the tumours (Ctrl+P)")
+        self.button.setShortcut("Ctrl+P")
         self.count = QSpinBox()
         self.count.setRange(1, 9)
         self.count.setValue(COUNT)

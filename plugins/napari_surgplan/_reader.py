@@ -4,19 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+import numpy as np
 
 from napari_surgplan._layers import LayerData, image_layer, labels_layer, layers_of
 from napari_surgplan._load import Loaded, is_case, is_segmentation, load
 from napari_surgplan._sample import sample_case, sample_scan
 from surgplan.io import read_label_map
 
-LOADED, PATH = "surgplan_loaded", "surgplan_path"
+LOADED, PATH, SAMPLE = "surgplan_loaded", "surgplan_path", "surgplan_sample"
 """Keys in the metadata of layers, by which the dock goes on with them."""
 SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".zip", ".dcm")
 PREAMBLE = 128
+NO_LAYERS: tuple[Any, ...] = ((None,),)
+"""What napari takes for: read, and nothing to add."""
 
 Reader = Callable[[Any], list[LayerData]]
+
+
+class Dock(Protocol):
+    """Who opens files in a viewer."""
+
+    def drop(self, path: Path) -> None:
+        """Read what lies at a path, and show it."""
+
+
+_docks: dict[Any, Dock] = {}
+
+
+def hand_over(viewer: Any, dock: Dock | None) -> None:
+    """Let a dock open what napari's menus bring to its viewer from now on; None ends it.
+
+    It reads on a thread, where napari would let the window stand still, and says what is wrong.
+    """
+    if dock is None:
+        _docks.pop(viewer, None)
+    else:
+        _docks[viewer] = dock
+
+
+def _dock() -> Dock | None:
+    from napari import current_viewer
+
+    return _docks.get(current_viewer())
 
 
 def get_reader(path: str | Sequence[str]) -> Reader | None:
@@ -27,13 +58,21 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
         path = path[0]
     place = Path(path)
     if place.is_dir():
-        return read_layers if is_case(place) or _has_dicom(place) else None
+        taken = _dock() is not None  # it says what a folder lacks
+        return read_layers if taken or is_case(place) or _has_dicom(place) else None
     return read_layers if place.name.lower().endswith(SUFFIXES) else None
 
 
 def read_layers(path: str | Sequence[str]) -> list[LayerData]:
-    """Layers of a scan, a segmentation or a case. Raises as `surgplan.io` does."""
+    """Layers of a scan, a segmentation or a case; none where a dock opens it.
+
+    Raises as `surgplan.io` does.
+    """
     place = Path(path if isinstance(path, str) else path[0])
+    dock = _dock()
+    if dock is not None:
+        dock.drop(place)
+        return list(NO_LAYERS)
     if not is_case(place) and is_segmentation(place):
         data, settings, kind = labels_layer(read_label_map(place))
         settings["metadata"] = {**settings["metadata"], PATH: str(place)}
@@ -42,13 +81,18 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
 
 
 def sample_layers() -> list[LayerData]:
-    """The sample with its structures."""
-    return _layers(sample_case())
+    """The sample with its structures; a mark in its place where a dock opens it."""
+    return _layers(sample_case()) if _dock() is None else _mark(bare=False)
 
 
 def sample_scan_layers() -> list[LayerData]:
-    """The sample as a bare scan."""
-    return _layers(sample_scan())
+    """The sample as a bare scan; a mark in its place where a dock opens it."""
+    return _layers(sample_scan()) if _dock() is None else _mark(bare=True)
+
+
+def _mark(*, bare: bool) -> list[LayerData]:
+    """A layer for a moment, since napari takes no sample without one."""
+    return [(np.zeros((1, 1, 1), dtype=np.uint8), {"metadata": {SAMPLE: bare}}, "image")]
 
 
 def _layers(loaded: Loaded) -> list[LayerData]:

@@ -116,6 +116,7 @@ class Session:
 
     def take(self, loaded: Loaded) -> None:
         """Go on with what was read."""
+        kept = self.case if loaded.new_scan and self.label_map is not None else None
         if loaded.new_scan:
             self.history.clear()
             self.autosave.begin(loaded.case, loaded.saved, loaded.source)
@@ -125,6 +126,8 @@ class Session:
         else:
             self.history.push(self.state)
         self._enter(loaded.state)
+        if kept is not None and (loaded.case is None or kept.folder != loaded.case.folder):
+            self.message.emit(f"The case before is kept in {kept.folder}.")
         for sentence in loaded.notes:
             self.message.emit(sentence)
 
@@ -204,7 +207,9 @@ class Session:
             self.focus_changed.emit(point)
 
     def close(self) -> None:
-        """Save what is left to save."""
+        """Save what is left to save, and let the viewer go."""
+        if self.shown is not None:
+            self.shown.close()
         self.autosave.close()
 
     def _change(self, state: State) -> None:

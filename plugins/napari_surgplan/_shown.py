@@ -53,6 +53,7 @@ from surgplan.volume import (
 if TYPE_CHECKING:
     from napari_surgplan._session import Session
 
+NEEDED = "The case needs this layer; hide it with its eye, or open another scan."
 Colours = dict[int | None, tuple[float, ...]]
 SHOWN_FIRST = (
     LIVER, LIVER_TUMOUR, LIVER_CYST, PORTAL_VEIN, HEPATIC_VEINS, VENA_CAVA, ARTERIES, BILIARY,
@@ -103,6 +104,8 @@ class Shown:
         self._colours: Colours = {}
         self._turns = Turns(viewer)
         self._outline = Preferences().outline
+        self._clearing = False
+        viewer.layers.events.removed.connect(self._removed)
         session.scan_changed.connect(self._show_scan)
         session.labels_changed.connect(self._show_labels)
 
@@ -161,8 +164,10 @@ class Shown:
     def _show_scan(self) -> None:
         volume = self.session.volume
         own = [x for x in self.viewer.layers if ROLE in x.metadata]
+        self._clearing = True
         for layer in [x for x in own if role_of(x) != WARM]:
             self.viewer.layers.remove(layer)
+        self._clearing = False
         self._surfaces.clear()
         self.solids.clear()
         self._looks.clear()
@@ -188,6 +193,26 @@ class Shown:
         if self.session.volume is not None and self.session.focus_mm is None:
             self.viewer.reset_view(reset_camera_angle=False)
             self.session.focus(self.session.volume.geometry.centre_mm)
+
+    def _removed(self, event: Any) -> None:
+        """Somebody took a layer out of napari's list that the case cannot do without."""
+        if role_of(event.value) in (SCAN, STRUCTURES) and not self._clearing:
+            self._turns.add(self._bring_back)
+
+    def _bring_back(self) -> None:
+        lost = self.session.volume is not None and self.layer(SCAN) is None
+        if lost:
+            self._add_scan()
+        if self.session.label_map is not None and self.layer(STRUCTURES) is None:
+            lost = True
+            self._follow_labels()
+        if lost:
+            self.session.message.emit(NEEDED)
+
+    def close(self) -> None:
+        """Let the viewer go."""
+        self.viewer.layers.events.removed.disconnect(self._removed)
+        self._turns.clear()
 
     def finish(self) -> None:
         """Show now what else would come in the next turns of the window."""

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QProgressBar,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -33,6 +34,7 @@ class StatusBar(QWidget):
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(6)
         self.doing = QLabel()
+        self.doing.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.cancel = QPushButton("Cancel")
         self.cancel.setToolTip("Stop this work; nothing is changed (Esc)")
         self.cancel.setShortcut("Esc")
@@ -116,8 +118,8 @@ class StatusBar(QWidget):
         if job is None:
             return
         left = job.seconds_left()
-        words = [job.title, self.word, "" if left is None else f"about {_spoken(left)} left"]
-        self.doing.setText(" · ".join(w for w in words if w))
+        words = ["" if left is None else f"about {_spoken(left)} left", self.word]
+        self.doing.setText(f"{job.title}\n{' · '.join(w for w in words if w)}")
 
     def _cancel(self) -> None:
         job = self.job

@@ -1,4 +1,4 @@
-"""The napari window on a case."""
+"""The napari window on a case or a scan."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from surgplan.errors import MissingExtraError
-from surgplan.io import Case, atomic_file
+from surgplan.io import atomic_file
 
 
 def open_case(folder: Path, *, ndisplay: int = 2, screenshot: Path | None = None) -> None:
@@ -15,7 +15,7 @@ def open_case(folder: Path, *, ndisplay: int = 2, screenshot: Path | None = None
     Parameters
     ----------
     folder
-        The case.
+        The case, or a scan to begin one with.
     ndisplay
         2 for slices, 3 for surfaces.
     screenshot
@@ -26,13 +26,12 @@ def open_case(folder: Path, *, ndisplay: int = 2, screenshot: Path | None = None
     MissingExtraError
         If napari is not installed.
     NothingToDoError
-        If the folder is no case.
-    CorruptFileError
-        If a file of the case is missing or was changed.
+        If there is neither.
+    InputRefusedError
+        If a file of the case is missing or was changed, or reading a scan could be wrong.
     OutputError
         If the picture cannot be written.
     """
-    Case.open(folder)
     try:
         import napari
     except ImportError as e:

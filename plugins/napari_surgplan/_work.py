@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+_ADDED_BY_QT = re.compile(r"^Error calling Python override of [\w:]+\(\): ")
 _log = logging.getLogger(__name__)
 _under_way: set[Job] = set()
 """Kept alive until their results arrive."""
@@ -134,8 +136,10 @@ def start(
 
 def tell_error(session: Session, error: BaseException) -> None:
     """Say what went wrong and what to do, without a traceback."""
+    if isinstance(error, EmitLoopError):  # an error in one who listens to the session
+        error = error.__cause__ or error
     if isinstance(error, SurgplanError):
-        sentence = str(error)
+        sentence = _ADDED_BY_QT.sub("", str(error))
     else:
         _log.error("unexpected", exc_info=error)
         sentence = (
@@ -165,7 +169,5 @@ def _arrived(
         return
     try:
         done(value)
-    except SurgplanError as e:
+    except (SurgplanError, EmitLoopError) as e:
         tell_error(session, e)
-    except EmitLoopError as e:  # an error in one who listens to the session
-        tell_error(session, e.__cause__ or e)

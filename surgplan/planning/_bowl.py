@@ -71,7 +71,7 @@ def bowl_grid(
 
 def _chosen(prepared: PreparedLiver, wanted: Sequence[int]) -> list[TumourShape]:
     if not wanted:
-        msg = "a bowl needs at least one tumour, got none"
+        msg = "a bowl needs at least one tumour, got none; mark one, or take a plane"
         raise NothingToDoError(msg)
     by_id = {shape.tumour.id: shape for shape in prepared.tumours}
     missing = sorted(set(wanted) - set(by_id))

@@ -76,7 +76,7 @@ class WedgeResection:
     def on(cls, prepared: PreparedLiver, tumours: Sequence[int], margin_mm: float) -> Self:
         """As `around`, for a liver made ready before and tumours by id."""
         if not tumours:
-            msg = "a wedge needs at least one tumour, got none"
+            msg = "a wedge needs at least one tumour, got none; mark one, or take a plane"
             raise NothingToDoError(msg)
         capsule = capsule_points(prepared)
         shapes = _chosen(prepared.tumours, tumours)

@@ -15,6 +15,7 @@ from napari.components import ViewerModel
 from napari_surgplan._eyes import SCAN, STRUCTURES, role_of
 from napari_surgplan._history import STEPS, History
 from napari_surgplan._session import Session
+from napari_surgplan._shown import NEEDED
 from napari_surgplan._state import State
 from surgplan.errors import GeometryMismatchError, NothingToDoError, ScanMismatchError
 from surgplan.io import Case, read_label_map
@@ -175,6 +176,7 @@ from pathlib import Path
 autosave.user_data_path = lambda *a, **k: Path({home!r})
 from dataclasses import replace
 from napari_surgplan._session import Session
+from napari_surgplan._shown import NEEDED
 from surgplan.planning import Plan, PlaneResection, assess
 session = Session()
 session.open({scan!r})
@@ -244,3 +246,26 @@ def test_what_cannot_be_saved_is_told(session, body, monkeypatch) -> None:
     assert told == ["Not saved: cannot write: no room. Export the case to another folder to keep "
                     "your work."]  # fmt: skip
     assert session.current_plan.name == "left"
+
+
+def test_a_layer_that_the_case_needs_comes_back(session) -> None:
+    told = []
+    session.message.connect(told.append)
+    layers = session.viewer.layers
+    for name in ("structures", "CT scan"):
+        layers.remove(name)
+        assert {layer.name for layer in layers} == {"structures", "CT scan"}
+    assert told == [NEEDED, NEEDED]
+    session.undo()
+    assert [layer.name for layer in layers] == ["CT scan"]
+    session.redo()
+    assert {layer.name for layer in layers} == {"structures", "CT scan"}
+    assert len(told) == 2
+
+
+def test_another_scan_says_where_the_case_before_is_kept(session, files) -> None:
+    session.autosave.wait()
+    told, before = [], session.case.folder
+    session.message.connect(told.append)
+    session.open(files / "scan.nii.gz")
+    assert told == [f"The case before is kept in {before}."]
