@@ -29,6 +29,7 @@ STAGES = {
     "liver": "It looks where another network has found the liver: it sees the scan, its difference "
     "to the parenchyma, and that liver.",
 }
+PATIENTS = "Portal-phase CT of the upper abdomen first; other phases and MR are less sure."
 LICENCE = "Apache-2.0 for the code; the weights carry the terms of the data named in the card."
 
 
@@ -67,8 +68,7 @@ def _metadata(settings: TrainingSettings, sha256: str) -> dict[str, Any]:
         "required_packages_version": {"safetensors": "0.5"},
         "name": settings.name,
         "task": "segmentation of the upper abdomen in CT and MR",
-        "description": f"U-Net at {settings.spacing_mm:g} mm, {len(ANATOMY)} structures around "
-        f"the liver. {NOT_A_MEDICAL_DEVICE}",
+        "description": _description(settings),
         "authors": "the surgplan developers",
         "copyright": "the surgplan developers",
         "network_data_format": {
@@ -99,6 +99,11 @@ def _metadata(settings: TrainingSettings, sha256: str) -> dict[str, Any]:
             "refined_by": settings.refined_by,
         },
     }  # fmt: skip
+
+
+def _description(settings: TrainingSettings) -> str:
+    what = f"U-Net at {settings.spacing_mm:g} mm, {len(ANATOMY)} structures around the liver"
+    return ". ".join(filter(None, (what, settings.purpose.rstrip("."), NOT_A_MEDICAL_DEVICE)))
 
 
 def network_words(network: NetworkSettings) -> dict[str, Any]:
@@ -202,7 +207,7 @@ run `benchmarks/bench_accuracy.py`.
 
 ## Use
 
-Portal-phase CT of the upper abdomen first; other phases and MR are less sure. Tumours below 1 ml
-and vessels thinner than {settings.spacing_mm:g} mm are mostly missed. Every structure can be wrong
-or missing: look at the contours before using a number.
+{settings.purpose or PATIENTS} Tumours below 1 ml and vessels thinner than
+{settings.spacing_mm:g} mm are mostly missed. Every structure can be wrong or missing: look at the
+contours before using a number.
 """

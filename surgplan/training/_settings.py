@@ -139,6 +139,8 @@ class TrainingSettings:
         Torch threads; None leaves torch's choice.
     checkpoint_minutes
         How often the state is saved.
+    purpose
+        What the network is for, where it is not scans of patients.
     note
         What else the model card should say of the run.
     """
@@ -160,6 +162,7 @@ class TrainingSettings:
     seed: int = 0
     threads: int | None = None
     checkpoint_minutes: float = 4.0
+    purpose: str = ""
     note: str = ""
     network: NetworkSettings = field(
         default_factory=lambda: NetworkSettings(classes=1 + len(ANATOMY))

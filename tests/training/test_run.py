@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from surgplan import NOT_A_MEDICAL_DEVICE
 from surgplan.errors import InputRefusedError, ModelIntegrityError, NothingToDoError
 from surgplan.io import write_label_map, write_volume
 from surgplan.segmentation import (
@@ -114,6 +115,18 @@ def test_a_trained_bundle_segments_and_reports_where_it_comes_from(data: Path) -
     card = (bundle / "docs/README.md").read_text()
     assert "Not a medical device" in card
     assert find_model(bundle).sha256 in card
+
+
+def test_what_a_network_is_for_stands_in_its_card(data: Path) -> None:
+    for purpose, told in (("For tests.", "For tests. Tumours"), ("", "Portal-phase CT")):
+        path = config(data, 1)
+        path.write_text(f'purpose = "{purpose}"\n' + path.read_text())
+        bundle = train_segmentation(path, data=data, run=data / f"run {len(purpose)}")
+        assert told in (bundle / "docs/README.md").read_text()
+        described = find_model(bundle).description
+        assert described.startswith("U-Net at 6 mm, 16 structures around the liver. ")
+        assert described.count(". ") == (2 if purpose else 1) + NOT_A_MEDICAL_DEVICE.count(". ")
+        assert purpose in described
 
 
 def test_a_bundle_with_one_changed_byte_is_refused(data: Path) -> None:
