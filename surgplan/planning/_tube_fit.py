@@ -2,6 +2,8 @@
 
 A slice shows where it cuts a vessel, not how far above or below the axis: half its width there is
 less than the radius. Several slices together, or the slice that no longer meets the vessel, tell.
+Where nothing tells how high an axis runs, a radius is the mean over all that it may be, and those
+on the same line that are known better say more.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import solveh_banded
 from scipy.spatial import cKDTree
 
 from surgplan.planning._boundary import Points
@@ -31,11 +34,20 @@ _LEAST_WALL = 12
 _OWN_WALL, _OWN_WALL_MM = 1.5, 1.5
 """Wall farther from a line than so many of its rough radii, and so many mm, is another vessel's."""
 
-_SHIFT_MM, _RISE = 0.3, 0.25
-"""The axis may lie so much to the side, and higher by this part of the way between slices."""
+_SHIFT_MM = 0.3
+"""The axis may lie so much to the side, and at least so much higher; a standard deviation."""
 
 _TILT = 1.5
-"""A reach ahead it may lie higher yet by so many times that."""
+"""A reach ahead it may lie higher yet by so many times what it may here."""
+
+_UNSEEN = 0.22
+"""Mean square of what is normal with a third of its largest square as variance, and cut off there.
+
+Of that square; so may an axis lie above or below the one slice that meets the vessel.
+"""
+
+_TAPER = 0.07
+"""Radii 1 mm apart along a vessel differ by so many mm, those farther apart as a random walk."""
 
 _TRUST = 0.4
 """An axis that far off costs as much as one face of the wall so many mm off the tube."""
@@ -107,7 +119,8 @@ def tube_radii(
     """Radius at each point of each line, of the tube that fits the wall around it best.
 
     Faces within slices lie on the tube, as far as voxels go; between two thick slices the wall is
-    somewhere. Where too little wall is near, or the fit wanders off, the known radius stays.
+    somewhere. Where too little wall is near, or the fit wanders off, the radius is as of others on
+    the line, or the known one where none fits.
 
     Parameters
     ----------
@@ -145,7 +158,7 @@ def _fitted(line: Points, radius: Values, wall: Wall, own: Places, place: Places
     tube = np.repeat(np.arange(len(line)), counts)
     pair = np.arange(len(tube)) + np.repeat(start - np.cumsum(counts) + counts, counts)
     near = place[pair]
-    up, across, loose = _sideways(line[high] - line[low], wall.slices_mm)
+    up, across, gap_mm = _sideways(line[high] - line[low], wall.slices_mm)
     inside, outside = (
         np.stack([_dots(side[own[pair]] - line[near], way[tube]) for way in (up, across)], axis=1)
         for side in (wall.inside_mm, wall.outside_mm)
@@ -157,16 +170,31 @@ def _fitted(line: Points, radius: Values, wall: Wall, own: Places, place: Places
         outside_mm=outside,
         apart=wall.apart[own[pair]],
     )
-    fitted = tubes.radii(radius, _TRUST / loose)
-    enough = np.bincount(tube[~tubes.apart], minlength=len(line)) >= _LEAST_WALL
-    sane = (fitted > _LEAST * radius) & (fitted < _MOST * radius + _MOST_MM)
-    return np.where(enough & sane, fitted, radius)
+    fitted, spread = tubes.radii(radius, gap_mm)
+    fits = np.bincount(tube[~tubes.apart], minlength=len(line)) >= _LEAST_WALL
+    fits &= (fitted > _LEAST * radius) & (fitted < _MOST * radius + _MOST_MM)
+    whole = fits & (along >= reach) & (along <= along[-1] - reach)  # beside a fork is other wall
+    told = whole if whole.any() else fits
+    shared = 2 * reach * spread  # by as many tubes as reach a place, at steps of 1 mm
+    return _evened(fitted, told / shared, np.diff(along)) if told.any() else radius
+
+
+def _evened(radius: Values, trust: Values, steps_mm: Values) -> Values:
+    """The likeliest radii ``(k,)`` along a line: a random walk seen as given, by its trust.
+
+    `trust` is one by the variance of what is given, mm⁻²; nothing is seen where it is 0.
+    """
+    stiff = 1 / (_TAPER**2 * np.maximum(steps_mm, 1e-3))
+    diagonal = trust + np.append(stiff, 0.0) + np.insert(stiff, 0, 0.0)
+    bands = np.stack([np.insert(-stiff, 0, 0.0), diagonal])
+    likeliest: Values = solveh_banded(bands, trust * radius)
+    return likeliest
 
 
 def _sideways(course: Points, slices_mm: Values) -> tuple[Points, Points, Values]:
     """For each course ``(k, 3)`` two ways across it, the first as steep as can be.
 
-    And how far its axis may be off, ``(k, 3)`` mm: upwards, more so a reach ahead, and across.
+    And how far slices are apart along that, ``(k,)`` mm.
     """
     course = course / np.maximum(np.linalg.norm(course, axis=1), 1e-9)[:, None]
     across = np.cross(course, slices_mm)
@@ -175,9 +203,7 @@ def _sideways(course: Points, slices_mm: Values) -> tuple[Points, Points, Values
     across[upright], level[upright] = np.linalg.svd(slices_mm[None])[2][1], 1.0
     across /= level[:, None]
     up = np.cross(across, course)
-    steep = up @ slices_mm
-    rise = np.maximum(_RISE * steep, _SHIFT_MM)
-    return up, across, np.stack([rise, _TILT * rise, np.full(len(rise), _SHIFT_MM)], axis=1)
+    return up, across, up @ slices_mm
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -202,11 +228,26 @@ class _Tubes:
     outside_mm: Values
     apart: Mask
 
-    def radii(self, radius: Values, trust: Values) -> Values:
-        """Radii that fit best, from those given ``(k,)``; to shift an axis costs ``trust (k, 3)``.
+    def radii(self, radius: Values, gap_mm: Values) -> tuple[Values, Values]:
+        """Likely radii and their variance, from those given ``(k,)``, mm and mm².
 
         Gauss-Newton steps on the shifts (upwards, more so a reach ahead, across) and the radius of
-        each tube, with Huber's weights.
+        each tube, with Huber's weights. Slices are `gap_mm` ``(k,)`` apart across each tube: they
+        miss one that is seen in another up to some height above or below that, and as high may
+        its axis be.
+        """
+        room = np.maximum(gap_mm**2 - radius**2, 0.0) / (2 * np.maximum(gap_mm, _SHIFT_MM))
+        rise = np.maximum(room / np.sqrt(3), _SHIFT_MM)
+        loose = np.stack([rise, _TILT * rise, np.full(len(rise), _SHIFT_MM)], axis=1)
+        shift, radius, spread = self._laid(radius, _TRUST / loose)
+        most = np.maximum(gap_mm - radius, 0.0) ** 2 / (2 * np.maximum(gap_mm, _SHIFT_MM))
+        unseen = np.minimum(self._unseen(shift, spread[:, :3, :3]), _UNSEEN * most)
+        return radius + unseen, spread[:, 3, 3] + 2 * unseen**2
+
+    def _laid(self, radius: Values, trust: Values) -> tuple[Values, Values, Values]:
+        """Shifts ``(k, 3)`` and radii ``(k,)`` that fit best, and how sure, ``(k, 4, 4)`` mm².
+
+        To shift an axis costs ``trust (k, 3)``.
         """
         shift = np.zeros((len(radius), 3))
         for _ in range(_ROUNDS):
@@ -222,16 +263,40 @@ class _Tubes:
             step = np.linalg.solve(square, right[..., None])[..., 0]
             step = np.clip(step, -_STEP_MM, _STEP_MM)
             shift, radius = shift + step[:, :3], radius + step[:, 3]
-        return radius
+        return shift, radius, np.asarray(_TRUST**2 * np.linalg.inv(square), dtype=np.float64)
+
+    def _unseen(self, shift: Values, spread: Values) -> Values:
+        """How much wider tubes are on average than those that fit best, ``(k,)`` mm.
+
+        An axis that lies h higher or lower than it seems needs a radius larger by h² / 2r for the
+        same wall: the bias of least squares to second order [1]_, by the spread ``(k, 3, 3)`` of
+        the shifts. The variance that goes with it is twice its square.
+
+        References
+        ----------
+        .. [1] M. J. Box, Bias in nonlinear estimation, J. R. Stat. Soc. B 33, 1971.
+        """
+        away = (self.inside_mm + self.outside_mm) / 2 - self._axis(shift)
+        far = np.maximum(np.linalg.norm(away, axis=1), 1e-9)
+        up, across = away.T / far
+        turn = np.stack([across, across * self.ahead, -up], axis=1)
+        bend = np.einsum("na,nab,nb->n", turn, spread[self.tube], turn) / far
+        face = (~self.apart).astype(np.float64)
+        count = np.maximum(self._sums(face, len(shift)), 1.0)
+        return self._sums(face * bend, len(shift)) / count / 2
+
+    def _axis(self, shift: Values) -> Values:
+        """Where the shifted axes lie beside each pair, ``(n, 2)`` mm upwards and across."""
+        higher, more, beside = shift[self.tube].T
+        return np.stack([higher + more * self.ahead, beside], axis=1)
 
     def _off(self, shift: Values, radius: Values) -> tuple[Values, tuple[Values, ...]]:
         """How far wall lies outside the tubes, mm, and what each shift and the radius add to that.
 
         Between thick slices it lies where the tube says, as long as that is between them.
         """
-        higher, more, beside = shift[self.tube].T
-        axis = np.stack([higher + more * self.ahead, beside], axis=1)
-        inside, outside, own = self.inside_mm - axis, self.outside_mm - axis, radius[self.tube]
+        axis, own = self._axis(shift), radius[self.tube]
+        inside, outside = self.inside_mm - axis, self.outside_mm - axis
         beyond = self.apart & (np.linalg.norm(inside, axis=1) > own)
         within = self.apart & (np.linalg.norm(outside, axis=1) < own)
         seen = (inside + outside) / 2

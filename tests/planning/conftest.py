@@ -1,7 +1,10 @@
 """Livers with a known answer, on straight and oblique grids."""
 
+import importlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -20,6 +23,7 @@ from surgplan.volume import (
     LabelMap,
 )
 
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SEGMENTS = (LIVER, LIVER_TUMOUR, PORTAL_VEIN, HEPATIC_VEINS, VENA_CAVA, BILIARY, LIVER_CYST)
 
 
@@ -73,6 +77,14 @@ def space(spacing_mm: Sequence[float], half_mm: Sequence[float], turn: int | Non
 @pytest.fixture(scope="session", name="space")
 def space_fixture() -> Callable[..., Body]:
     return space
+
+
+@pytest.fixture(scope="session")
+def of_benchmarks() -> Iterator[Callable[[str], ModuleType]]:
+    """What tests share with a benchmark, by the name of its module."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(BENCHMARKS)
+        yield importlib.import_module
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
-from scipy.spatial.transform import Rotation
 
 from surgplan.phantom import PhantomSettings, make_phantom
 from surgplan.planning import (
     PlaneResection,
-    VesselTree,
     assess_prepared,
     functional_remnant,
     prepare,
@@ -26,35 +24,9 @@ THIN_MM = 2.6
 CUTS = 12
 
 
-def without(tree, gone):
-    """A tree without some branches and all behind them."""
-    places, kept = {}, []
-    for place, branch in enumerate(tree.branches):
-        parent = branch.parent
-        if place in gone or (parent is not None and parent not in places):
-            continue
-        places[place] = len(kept)
-        kept.append(replace(branch, parent=None if parent is None else places[parent]))
-    return VesselTree(system=tree.system, branches=tuple(kept))
-
-
-def thinned(tree, least_mm):
-    """A tree without its branches that are thinner than so much, as of a scan that is coarse."""
-    thin = {
-        n
-        for n, branch in enumerate(tree.branches)
-        if branch.parent is not None and branch.median_radius_mm < least_mm
-    }
-    return without(tree, thin)
-
-
-def cut_through(label_map, seed):
-    """Flat cuts that take 10 to 60 % of the liver, in any direction."""
-    rng = np.random.default_rng(seed)
-    liver = label_map.geometry.to_lps(np.argwhere(label_map.whole_liver()))[::20]
-    for normal in Rotation.random(CUTS, rng=rng).as_matrix()[:, 0]:
-        offset = np.quantile(liver @ normal, 1 - rng.uniform(0.1, 0.6))
-        yield PlaneResection(point_mm=tuple(offset * normal), normal=tuple(normal))
+@pytest.fixture(scope="module")
+def lacking(of_benchmarks):
+    return of_benchmarks("_lacking_vessels")
 
 
 @pytest.fixture(scope="module")
@@ -64,10 +36,10 @@ def whole():
 
 
 @pytest.fixture(scope="module")
-def coarse(whole):
+def coarse(whole, lacking):
     """The same liver, of whose hepatic veins only the thickest are known."""
     label_map, (portal, hepatic) = whole
-    return prepare(label_map, trees=(portal, thinned(hepatic, THIN_MM)))
+    return prepare(label_map, trees=(portal, lacking.thinned(hepatic, THIN_MM)))
 
 
 @pytest.fixture(scope="module")
@@ -121,9 +93,9 @@ def test_what_is_not_known_is_not_weighed(whole, coarse, cut):
     assert weighed[0] == weighed[1]
 
 
-def test_without_any_known_system_there_is_no_function(whole, cut):
+def test_without_any_known_system_there_is_no_function(whole, cut, lacking):
     label_map, trees = whole
-    stumps = prepare(label_map, trees=tuple(thinned(tree, 3.5) for tree in trees))
+    stumps = prepare(label_map, trees=tuple(lacking.thinned(tree, 3.5) for tree in trees))
     said = assess_prepared(stumps, cut, margin_mm=5)
     assert said.function is None
     assert len(said.not_assessed) == 2
@@ -133,21 +105,15 @@ def test_without_any_known_system_there_is_no_function(whole, cut):
 
 
 @pytest.mark.slow
-def test_numbers_that_are_told_are_near_the_truth_and_others_far(monkeypatch):
+def test_numbers_that_are_told_are_near_the_truth_and_others_far(monkeypatch, lacking):
     """Branches, whole veins, or all that is thin is taken away; told apart by reach alone."""
     off = {True: [], False: []}
     for seed in (32, 33):
         label_map = make_phantom(PhantomSettings(seed=seed, spacing_mm=GRID_MM)).label_map
-        cuts = list(cut_through(label_map, seed))
+        cuts = list(lacking.cut_through(label_map, CUTS, seed))
         for tree in vessel_trees(label_map):
-            rng = np.random.default_rng(seed)
-            gone = [rng.random(len(tree.branches)) < share for share in (0.02, 0.05, 0.1, 0.2)]
-            lacking = [thinned(tree, least_mm) for least_mm in (1.3, 1.6, 1.9, 2.6, 3.5)]
-            lacking += [without(tree, set(np.flatnonzero(g)) - set(tree.roots)) for g in gone]
-            if tree.system == "hepatic":
-                lacking += [without(tree, {root}) for root in tree.roots]
             truth, _ = _shares(label_map, tree, cuts, monkeypatch)
-            for one in lacking:
+            for one in lacking.lacking(tree, seed):
                 shares, known = _shares(label_map, one, cuts, monkeypatch)
                 off[known].append(np.abs(shares - truth))
     told, others = (np.concatenate(off[known]) for known in (True, False))
