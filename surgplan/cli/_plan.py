@@ -103,7 +103,7 @@ def assess(
         value = f"{quantity.value:.1f}"
         table.add_row(quantity.name, value, quantity.unit, quantity.formula)
     for vessel in chosen.assessment.vessels_cut:
-        behind_ml = chosen.assessment.behind_ml(vessel)
+        behind_ml = vessel.downstream_ml
         where = f"{vessel.diameter_mm:.1f} mm wide, at the {vessel.at}, liver behind it"
         words = "-" if behind_ml is None else f"{behind_ml:.1f}"
         table.add_row(f"divides {vessel.name}", words, "ml", where)

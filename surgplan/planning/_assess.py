@@ -129,7 +129,7 @@ def judged(
         not_assessed=prepared.perfusions.missing,
         verdicts=verdicts,
         flags=(
-            *flags_of(prepared, tumours, structures, verdicts, margin_mm),
+            *flags_of(prepared, resection, tumours, structures, verdicts, margin_mm),
             *flags_on_function(function, verdicts, flr_percent),
         ),
     )

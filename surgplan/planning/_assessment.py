@@ -138,18 +138,11 @@ class Assessment:
 
     def behind_ml(self, vessel: VesselCut) -> float | None:
         """Liver behind a vessel that is cut; None where its system is not known far enough."""
-        found = self.function
-        if found is None:
-            return None
-        lost_ml = found.devascularised_ml if vessel.system == "portal" else found.congested_ml
-        return None if lost_ml is None else vessel.downstream_ml
+        return vessel.downstream_ml
 
     def vessel_facts(self) -> list[dict[str, Any]]:
-        """The vessels cut as plain data, named, with the liver behind them where that is known."""
-        return [
-            {**asdict(v), "name": v.name, "downstream_ml": self.behind_ml(v)}
-            for v in self.vessels_cut
-        ]
+        """The vessels cut as plain data, named."""
+        return [{**asdict(v), "name": v.name} for v in self.vessels_cut]
 
     def quantities(self) -> tuple[Quantity, ...]:
         """Every volume, ratio and area with unit, formula and inputs."""

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from surgplan.planning._assessment import Verdict
 from surgplan.planning._functional import FunctionalRemnant
+from surgplan.planning._kinds import territories_in
 from surgplan.planning._margins import StructureDistance, TumourMargin
 from surgplan.planning._perfusion import Perfusions
 from surgplan.planning._prepare import PreparedLiver
+from surgplan.planning._resection import Resection
 from surgplan.planning._tumours import TumourShape
 from surgplan.volume import VENA_CAVA
 
@@ -21,6 +23,7 @@ _GREAT_VESSELS = frozenset({VENA_CAVA.code})
 
 def flags_of(
     prepared: PreparedLiver,
+    resection: Resection,
     tumours: Sequence[TumourMargin],
     structures: Sequence[StructureDistance],
     verdicts: Sequence[Verdict],
@@ -30,6 +33,7 @@ def flags_of(
     return (
         *flags_on_remnant(verdicts),
         *_on_reach(prepared.perfusions),
+        *_on_territories(prepared.perfusions, resection),
         *_on_tumours(tumours, margin_mm),
         *_on_limits(prepared, margin_mm),
         *_on_structures(structures),
@@ -75,6 +79,15 @@ def _on_reach(perfusions: Perfusions) -> Iterator[str]:
                 f"Whether the remnant keeps its {_SERVICE[perfusion.tree.system]} is not known: "
                 f"{perfusion.reach}."
             )
+
+
+def _on_territories(perfusions: Perfusions, resection: Resection) -> Iterator[str]:
+    """Territories of vessels that are not known: more branches would draw other borders."""
+    for territory in territories_in(resection):
+        for perfusion in perfusions.each():
+            if perfusion.tree.system == territory.tree.system and not perfusion.is_known:
+                name = territory.name
+                yield f"Where the {name} really ends is not known: {perfusion.reach}."
 
 
 def _on_tumours(tumours: Sequence[TumourMargin], margin_mm: float) -> Iterator[str]:

@@ -5,7 +5,7 @@ A new kind is one file with a class like `PlaneResection` and one entry in `KIND
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -169,6 +169,17 @@ KINDS: dict[str, type[Resection]] = {
         TwoStageResection,
     )
 }
+
+
+def territories_in(resection: Resection) -> Iterator[TerritoryResection]:
+    """The territories that a resection is made of, those whose branches are tied too."""
+    if isinstance(resection, TerritoryResection):
+        yield resection
+    elif isinstance(resection, UnionResection | TwoStageResection):
+        for part in resection.parts:
+            yield from territories_in(part)
+        if isinstance(resection, TwoStageResection) and resection.ligated is not None:
+            yield resection.ligated
 
 
 def _territory(data: Any, label_map: LabelMap) -> TerritoryResection:

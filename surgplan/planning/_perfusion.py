@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -92,9 +93,9 @@ class Perfusion:
 
     @property
     def reach(self) -> str:
-        """How far the vessels are known, in words."""
+        """How far the vessels are known, in words; whole per cent, rounded down."""
         name = _SEGMENTS[self.tree.system].name
-        return f"{name} found in only {self.reach_percent:.0f} % of the liver"
+        return f"{name} found in only {math.floor(self.reach_percent)} % of the liver"
 
     @property
     def is_known(self) -> bool:

@@ -20,9 +20,12 @@ from surgplan.planning._thresholds import Condition
 from surgplan.volume import LabelMap
 
 SCHEMA = "surgplan.plan"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _ASSESSED_ANEW = 1
 """Plans of this version lack vessels cut and functional remnant: reading them assesses again."""
+
+_BEHIND_ALL = 2
+"""Plans of this version say what lies behind every vessel, also where that is not known."""
 
 _MARKUPS_SCHEMA = (
     "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/Resources/"
@@ -157,9 +160,9 @@ def _record(text: str) -> Mapping[str, Any]:
         found = record.get("schema") if isinstance(record, dict) else type(record).__name__
         msg = f"a plan must carry the schema {SCHEMA!r}, got {found!r}; choose a plan file"
         raise CorruptFileError(msg)
-    if record.get("schema_version") not in (_ASSESSED_ANEW, SCHEMA_VERSION):
+    if record.get("schema_version") not in range(_ASSESSED_ANEW, SCHEMA_VERSION + 1):
         msg = (
-            f"plans of schema version {_ASSESSED_ANEW} and {SCHEMA_VERSION} can be read, "
+            f"plans of schema version {_ASSESSED_ANEW} to {SCHEMA_VERSION} can be read, "
             f"got {record.get('schema_version')!r}; use the surgplan that wrote it, or plan again"
         )
         raise CorruptFileError(msg)
@@ -171,7 +174,21 @@ def _assessment(record: Mapping[str, Any]) -> Assessment:
     if record.get("quantities") != [to_json(quantity) for quantity in assessment.quantities()]:
         msg = "`quantities` must repeat the numbers of `assessment`, got others; plan again"
         raise CorruptFileError(msg)
-    return assessment
+    return _without_guesses(assessment) if record["schema_version"] == _BEHIND_ALL else assessment
+
+
+def _without_guesses(assessment: Assessment) -> Assessment:
+    """Without what lies behind vessels of systems that are not known."""
+    function = assessment.function
+    lost_ml = {
+        "portal": function and function.devascularised_ml,
+        "hepatic": function and function.congested_ml,
+    }
+    cut = tuple(
+        v if lost_ml[v.system] is not None else replace(v, downstream_ml=None)
+        for v in assessment.vessels_cut
+    )
+    return replace(assessment, vessels_cut=cut)
 
 
 def _anew(record: Mapping[str, Any], resection: Resection, label_map: LabelMap) -> Assessment:

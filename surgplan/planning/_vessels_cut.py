@@ -51,7 +51,8 @@ class VesselCut:
     point_mm
         Where, LPS.
     downstream_ml
-        Liver that it serves from there on, on both sides of the cut.
+        Liver that it serves from there on, on both sides of the cut; None where the vessels of its
+        system are not known far enough to say.
     """
 
     system: VesselSystem
@@ -62,7 +63,7 @@ class VesselCut:
     diameter_mm: float
     angle_deg: float
     point_mm: Vector
-    downstream_ml: float
+    downstream_ml: float | None
 
     @property
     def name(self) -> str:
@@ -115,8 +116,7 @@ def vessels_met_by(
     )
     found: list[VesselCut] = []
     for own, node, (first, _, point), angle in zip(places, divided, met, angles, strict=True):
-        cuts = own.named(node, point, angle, len(first))
-        found += sorted(cuts, key=lambda c: -c.downstream_ml)
+        found += own.named(node, point, angle, len(first))
     return tuple(found)
 
 
@@ -177,9 +177,14 @@ class _Places:
     def named(
         self, node: Places, points: Points, angle: Values, crossings: int
     ) -> Iterator[VesselCut]:
-        """What is divided at nodes, in words and numbers; the first of them are crossings."""
+        """What is divided at nodes, in words and numbers, those with most liver behind them first.
+
+        As many of the nodes as said are crossings, before the others.
+        """
         nodes, tree = self.perfusion.nodes, self.perfusion.tree
-        for n, place in enumerate(node.tolist()):
+        behind_ml = self.perfusion.downstream_ml[node]
+        for n in np.argsort(-behind_ml, kind="stable"):
+            place = int(node[n])
             branch = int(nodes.branch[place])
             x, y, z = (float(v) for v in points[n])
             yield VesselCut(
@@ -191,7 +196,7 @@ class _Places:
                 diameter_mm=2 * float(nodes.radius_mm[place]),
                 angle_deg=float(angle[n]),
                 point_mm=(x, y, z),
-                downstream_ml=float(self.perfusion.downstream_ml[place]),
+                downstream_ml=float(behind_ml[n]) if self.perfusion.is_known else None,
             )
 
 

@@ -153,7 +153,7 @@ def test_a_plan_of_the_first_version_is_assessed_anew(three_tumours, plans):
         assert read.assessment.function is not None
         assert read.version == surgplan.__version__
         assert read.created == plan.created
-        assert json.loads(plan_to_json(read))["schema_version"] == 2
+        assert json.loads(plan_to_json(read))["schema_version"] == 3
         assert replay(read, three_tumours).exact
 
 

@@ -3,6 +3,7 @@
 Truth: phantoms with all their vessels, of which some are then taken away.
 """
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -11,13 +12,21 @@ from scipy.spatial import cKDTree
 
 from surgplan.phantom import PhantomSettings, make_phantom
 from surgplan.planning import (
+    Plan,
     PlaneResection,
+    TerritoryResection,
+    UnionResection,
     assess_prepared,
     functional_remnant,
+    plan_from_json,
+    plan_to_json,
     prepare,
+    replay,
     vessel_trees,
 )
-from surgplan.planning._objectives import objectives_of
+from surgplan.planning._families import Families
+from surgplan.planning._objectives import Scorer, objectives_of
+from surgplan.planning._samples import Samples
 
 GRID_MM = (3.0, 2.2, 2.2)
 THIN_MM = 2.6
@@ -72,7 +81,7 @@ def test_the_reach_is_that_of_single_voxels(coarse):
 def test_a_system_that_reaches_too_little_is_cut_but_not_judged(whole, coarse, cut):
     said = assess_prepared(coarse, cut, margin_mm=5)
     reach = coarse.perfusions.hepatic.reach_percent
-    words = f"hepatic veins found in only {reach:.0f} % of the liver"
+    words = f"hepatic veins found in only {int(reach)} % of the liver"
     assert 5 < reach < 80
     assert said.not_assessed == (f"not assessed: {words}",)
     assert f"Whether the remnant keeps its hepatic drainage is not known: {words}." in said.flags
@@ -80,7 +89,7 @@ def test_a_system_that_reaches_too_little_is_cut_but_not_judged(whole, coarse, c
     assert said.function == replace(
         functional_remnant(prepare(whole[0], trees=whole[1][:1]), cut), missing=said.not_assessed
     )
-    behind = {v.system: said.behind_ml(v) for v in said.vessels_cut}
+    behind = {v.system: v.downstream_ml for v in said.vessels_cut}
     assert behind["hepatic"] is None
     assert behind.get("portal", 1.0) > 0
 
@@ -93,13 +102,62 @@ def test_what_is_not_known_is_not_weighed(whole, coarse, cut):
     assert weighed[0] == weighed[1]
 
 
+def test_a_plan_that_knew_too_much_is_read_without_it(coarse, cut):
+    """As files of version 2 did: what lies behind a vessel that leads nowhere known."""
+    said = assess_prepared(coarse, cut, margin_mm=5)
+    plan = Plan(
+        name="old",
+        resection=cut,
+        assessment=said,
+        labels_fingerprint=coarse.fingerprint,
+    )
+    old = json.loads(plan_to_json(plan)) | {"schema_version": 2}
+    for vessel in old["assessment"]["vessels_cut"]:
+        vessel["downstream_ml"] = vessel["downstream_ml"] or 123.0
+    assert any(v.downstream_ml is None for v in said.vessels_cut)
+    assert plan_from_json(json.dumps(old), coarse.label_map) == plan
+    assert replay(plan, coarse.label_map, trees=coarse.trees).exact
+
+
+def test_territories_of_vessels_that_are_not_known_are_flagged(coarse):
+    """Asked for by hand they are taken; the known system's are not flagged."""
+    known, doubted = (
+        TerritoryResection(tree=p.tree, branches=(outer_branch(p.tree),))
+        for p in coarse.perfusions.each()
+    )
+    said = {
+        cut.kind + str(n): assess_prepared(coarse, cut, margin_mm=5)
+        for n, cut in enumerate((known, doubted, UnionResection(parts=(known, doubted))))
+    }
+    flags = [sum("really ends is not known" in f for f in one.flags) for one in said.values()]
+    assert flags == [0, 1, 1]
+    assert said["territory1"].resected_ml > 0
+
+
+def outer_branch(tree):
+    """A branch that leaves others to the remnant."""
+    parents = {b.parent for b in tree.branches}
+    return next(n for n in range(len(tree.branches)) if n not in parents)
+
+
+def test_no_territory_of_a_portal_vein_that_is_not_known_is_proposed(whole, lacking):
+    label_map, (portal, hepatic) = whole
+    for least_mm, wanted in ((0.0, True), (THIN_MM, False)):
+        prepared = prepare(label_map, trees=(lacking.thinned(portal, least_mm), hepatic))
+        samples = Samples.of(prepared)
+        scorer = Scorer.of(prepared, samples)
+        families = Families(prepared=prepared, scorer=scorer, margin_mm=5.0, seed=0)
+        kinds = {scored.name for scored in families.every()}
+        assert bool(kinds & {"territory", "territory-and-wedges"}) is wanted
+
+
 def test_without_any_known_system_there_is_no_function(whole, cut, lacking):
     label_map, trees = whole
     stumps = prepare(label_map, trees=tuple(lacking.thinned(tree, 3.5) for tree in trees))
     said = assess_prepared(stumps, cut, margin_mm=5)
     assert said.function is None
     assert len(said.not_assessed) == 2
-    assert [said.behind_ml(v) for v in said.vessels_cut] == [None] * len(said.vessels_cut)
+    assert [v.downstream_ml for v in said.vessels_cut] == [None] * len(said.vessels_cut)
     assert objectives_of(stumps, cut, said).flr_percent == said.flr_percent
     assert objectives_of(stumps, cut, said).downstream_ml == 0
 
