@@ -99,8 +99,10 @@ class PlanClicks:
     def _vessel(self, pointer: Pointer) -> None:
         found = self.branch_at(pointer)
         if found is None:
+            prepared = self.planner.prepared
+            missing = () if prepared is None else prepared.perfusions.missing
             msg = "no vessel is there; click on a branch of the portal or hepatic veins"
-            raise UsageError(msg)
+            raise UsageError("; ".join((msg, *missing)))
         perfusion, branch = found
         doubt = "" if perfusion.is_known else f"Only fragments: {perfusion.reach}; {DOUBTFUL}"
         self.planner.begin("territory", _starts.territory(perfusion, branch), doubt)

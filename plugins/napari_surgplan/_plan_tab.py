@@ -37,8 +37,9 @@ from napari_surgplan._stage_box import WAITING, StageBox
 from napari_surgplan._turns import Turns
 from napari_surgplan._verdict import Verdict
 from napari_surgplan._wishes_box import WishesBox
-from napari_surgplan._work import Job, start
+from napari_surgplan._work import start
 from surgplan.planning import Resection
+from surgplan.volume import LabelMap
 
 EMPTY = (
     "<h3>No structures yet</h3>Find them in the tab <b>Anatomy</b>, or open a case that has them. "
@@ -72,7 +73,8 @@ class PlanTab(QWidget):
         self.clicks = PlanClicks(self.planner)
         self.mice = Mice(session, viewer, self._mouse)
         self.mapper: Newest[Draft, Any] = Newest(self._mapped)
-        self._readying: Job | None = None
+        self._readying: LabelMap | None = None
+        self._stopped = False
         self._calm = QTimer(self)
         self._calm.setSingleShot(True)
         self._calm.setInterval(_CALM_MS)
@@ -200,24 +202,30 @@ class PlanTab(QWidget):
         self._turns.add_last(self._make_ready)  # beside the engine the window would be slow to fill
 
     def _make_ready(self) -> None:
-        if self.session.label_map is None or self.planner.prepared is not None:
+        label_map = self.session.label_map
+        known = self.planner.prepared is not None or self._readying is label_map
+        if label_map is None or known:
             return
-        self._readying = start(
+        self._readying = label_map
+        readying = start(
             self.session,
             self.planner.make_ready,
             title="Getting ready to plan",
             done=self.planner.take_ready,
         )
-        self._readying.ended.connect(self._show_numbers)
+        readying.ended.connect(partial(self._show_stopped, stopped=True))
+        self._show_stopped(stopped=False)
 
-    @property
-    def _is_readying(self) -> bool:
-        return self._readying is not None and self._readying.running
+    def _show_stopped(self, *, stopped: bool) -> None:
+        self._stopped = stopped
+        if stopped:
+            self._readying = None
+        self._show_numbers()
 
     def showEvent(self, event: Any) -> None:
         """Get ready if that was cancelled or refused before. Name given by Qt."""
         super().showEvent(event)
-        if not self._is_readying:
+        if self._stopped:
             self._follow()
 
     def _wished(self) -> None:
@@ -230,6 +238,7 @@ class PlanTab(QWidget):
         self.kinds.setEnabled(prepared is not None)
         self.proposals.setEnabled(prepared is not None)
         if prepared is not None:
+            self._stopped = False
             self.wishes.show_tumours([shape.tumour for shape in prepared.tumours])
         self._show_numbers()
 
@@ -257,7 +266,7 @@ class PlanTab(QWidget):
                 self._late.start()
         else:
             ready = self.planner.prepared is not None
-            self.verdict.say(BEGIN if ready else READYING if self._is_readying else STOPPED, _WAIT)
+            self.verdict.say(BEGIN if ready else STOPPED if self._stopped else READYING, _WAIT)
             self.table.show_rows(())
             self.map.show_picture(None, ())
         why = "" if draft is None else draft.why

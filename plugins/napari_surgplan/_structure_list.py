@@ -23,6 +23,11 @@ from surgplan.volume import Segment
 DOUBTFUL = 0.8
 """Mean confidence below which a structure is pointed out."""
 WARNING = QColor("#f2994a")
+_BOXES = """
+QTreeWidget::indicator { width: 11px; height: 11px; border: 1px solid gray; border-radius: 2px; }
+QTreeWidget::indicator:checked { background-color: #5b8def; }
+"""
+"""Napari's own are not seen on a dark theme unless they are ticked."""
 NAME, VOLUME, SURE = range(3)
 _SEGMENT = int(Qt.ItemDataRole.UserRole)
 _PLACE = _SEGMENT + 1
@@ -39,6 +44,7 @@ class StructureList(QWidget):
         self.tree.setColumnCount(3)
         self.tree.setHeaderLabels(["Structure", "Volume", "Sure"])
         self.tree.setIndentation(14)
+        self.tree.setStyleSheet(_BOXES)
         self.tree.setToolTip("Tick: show. Click: go there. Double click: colour.")
         header = self.tree.header()
         header.setStretchLastSection(False)

@@ -1,4 +1,4 @@
-"""`surgplan view`: a case in a napari window."""
+"""`surgplan view`: a case or a scan in a napari window."""
 
 from __future__ import annotations
 
@@ -10,26 +10,28 @@ from typing import Annotated
 
 import typer
 
-from surgplan.cli._options import CaseFolder, need_extra
+from surgplan.cli._options import need_extra
 from surgplan.cli._outcome import Outcome
 from surgplan.cli._places import check_file
-from surgplan.errors import UsageError
+from surgplan.errors import NothingToDoError, UsageError
 
 
 def view(
-    case: CaseFolder,
+    case: Annotated[
+        Path, typer.Argument(metavar="CASE", help="Case folder, or a scan to begin one with.")
+    ],
     three_d: Annotated[bool, typer.Option("--3d", help="Surfaces instead of slices.")] = False,
     screenshot: Annotated[
         Path | None,
         typer.Option("--screenshot", metavar="PNG", help="Write a picture and close again."),
     ] = None,
 ) -> Outcome:
-    """Open a case as layers in napari: scan, structures and surfaces, in millimetres."""
-    from surgplan.io import Case
-
+    """Open a case or a scan in napari: slices, structures and surfaces, in millimetres."""
     if screenshot is not None:
         check_file(screenshot, (".png",))
-    Case.open(case)
+    if not case.exists():
+        msg = f"{case} is not there; name a case folder or a scan"
+        raise NothingToDoError(msg)
     need_extra("napari", "the window", "gui")
     _need_screen()
     # By name: the plugin stands beside the command line, neither builds on the other.

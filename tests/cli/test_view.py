@@ -141,8 +141,9 @@ def test_a_real_window_shows_surfaces_the_right_way_round_and_lit(made, tmp_path
 @pytest.mark.slow
 @pytest.mark.gui
 @needs_screen
-def test_a_real_window_shows_slices(made, tmp_path) -> None:
-    picture = _picture(made, tmp_path / "view.png")
+@pytest.mark.parametrize("what", ["", "image.nii.gz"])
+def test_a_real_window_shows_slices(made, tmp_path, what) -> None:
+    picture = _picture(made / what, tmp_path / "view.png")
     assert picture[..., :3].std() > 0.05
 
 

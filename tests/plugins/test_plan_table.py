@@ -66,8 +66,10 @@ def test_the_plan_at_work_is_seen_among_many(planner, qtbot) -> None:
         table.show()
     for number in (8, 0):
         table.show_plans(plans, [None] * len(plans), plans[number].name)
+        qtbot.waitUntil(table.verticalScrollBar().isVisible)  # it takes some of the room
+        qtbot.wait(50)
         left = table.columnViewportPosition(number)
-        assert 0 <= left < table.viewport().width() - table.columnWidth(number) // 2
+        assert 0 <= left <= table.viewport().width() - table.columnWidth(number)
 
 
 @pytest.mark.gui

@@ -23,7 +23,7 @@ from napari_surgplan._mirror import Mirror
 from napari_surgplan._mouse import CutMouse, Pointer
 from napari_surgplan._newest import Newest
 from napari_surgplan._pick import first_hit
-from napari_surgplan._plan_clicks import PlanClicks
+from napari_surgplan._plan_clicks import DOUBTFUL, PlanClicks
 from napari_surgplan._plan_columns import compared
 from napari_surgplan._plan_rows import headline, rows_of
 from napari_surgplan._planner import STARTS, Planner
@@ -42,6 +42,9 @@ from surgplan.planning import (
 )
 
 from .conftest import settled
+
+VESSEL_MM = np.array((-62.0, 0.0, 10.0))
+"""In the middle of the portal vein, 6 mm from its wall."""
 
 
 def alone(plan: Plan) -> Standing:
@@ -391,6 +394,33 @@ def test_a_vessel_clicked_is_a_territory(planner):
         assert "remnant" in told[0]
     else:
         assert isinstance(plan.resection, TerritoryResection)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_branch_of_vessels_found_in_part_says_that_it_is_not_sure(planner, monkeypatch, known):
+    monkeypatch.setattr("surgplan.planning._perfusion.LEAST_REACH_PERCENT", 0.0 if known else 100.1)
+    clicks = PlanClicks(planner)
+    clicks.start("territory")
+    clicks.click(Pointer(point_mm=VESSEL_MM, direction=None, pixel_mm=1.0))
+    settled(planner)
+    plan = planner.session.current_plan
+    assert isinstance(plan.resection, TerritoryResection)
+    assert (DOUBTFUL in plan.why) is not known
+
+
+@pytest.mark.parametrize(("beside_mm", "found"), [(8.0, True), (16.0, False)])
+def test_a_click_just_beside_a_vessel_is_on_it(planner, beside_mm, found):
+    told = []
+    planner.session.message.connect(told.append)
+    clicks = PlanClicks(planner)
+    clicks.start("territory")
+    ahead = np.array([0.0, 1.0, 0.0])
+    point = VESSEL_MM - 300 * ahead + [0.0, 0.0, beside_mm]
+    assert clicks._vessels()
+    clicks.click(Pointer(point_mm=point, direction=ahead, pixel_mm=1.0))
+    settled(planner)
+    assert (planner.session.current_plan is not None) is found
+    assert any("no vessel is there" in sentence for sentence in told) is not found
 
 
 def test_points_clicked_on_the_liver_are_a_drawn_cut(planner):

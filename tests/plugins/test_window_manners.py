@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from .conftest import needs_screen
@@ -15,11 +17,16 @@ pytest.importorskip("qtpy")
 from napari.settings import get_settings
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtGui import QIcon, QKeySequence, QShortcut
 from qtpy.QtWidgets import QAbstractButton, QApplication
 
-from napari_surgplan._plan_tab import PlanTab
-from napari_surgplan._rehearse_tab import RehearseTab
+from napari_surgplan._anatomy_tab import AnatomyTab
+from napari_surgplan._export_tab import ExportTab
+from napari_surgplan._icons import icon
+from napari_surgplan._plan_tab import BEGIN, READYING, STOPPED, PlanTab
+from napari_surgplan._player import Player
+from napari_surgplan._rehearser import Rehearser
+from napari_surgplan._turns import anything_waits
 from surgplan.errors import CorruptFileError
 
 pytestmark = [
@@ -69,18 +76,20 @@ def test_the_key_that_a_tip_names_is_the_key(driver) -> None:
     assert named - keys == set()
 
 
-def test_space_plays_and_pauses_once_for_a_press(driver) -> None:
-    player = driver.show(RehearseTab).player
+def test_space_plays_and_pauses_once_for_a_press(session, qtbot, monkeypatch) -> None:
+    monkeypatch.setattr(Player, "play", lambda *_, **__: None)
+    player = Player(Rehearser(session), picture=lambda: np.zeros((2, 2, 4), np.uint8))
+    qtbot.addWidget(player)
+    with qtbot.waitExposed(player):
+        player.show()
+    QApplication.setActiveWindow(player)
     turned = []
     player.button.toggled.connect(turned.append)
-    player.setVisible(True)
-    window = driver.viewer.window._qt_window
-    QApplication.setActiveWindow(window)
-    player.button.setFocus()
-    for expected in (1, 2):
-        driver.qtbot.keyClick(player.button, Qt.Key.Key_Space)
-        driver.qtbot.wait(300)
-        assert len(turned) == expected
+    for focus in (player.film, player.button):
+        focus.setFocus()
+        qtbot.keyClick(focus, Qt.Key.Key_Space)
+        qtbot.wait(300)
+    assert turned == [True, False]
 
 
 def _kept(error: Exception) -> Exception:
@@ -164,9 +173,29 @@ def test_escape_cancels_what_is_under_way(driver, files) -> None:
     assert driver.session.plans == ()
 
 
-def test_what_cannot_be_written_is_told(driver, files, tmp_path) -> None:
-    from napari_surgplan._export_tab import ExportTab
+def test_getting_ready_that_was_cancelled_begins_again(driver, files, body) -> None:
+    driver.open(files / "scan.nii.gz", files / "labels.seg.nrrd")
+    tab = driver.show(PlanTab)
+    driver.session.set_labels(replace(body[1]), surfaces=driver.session.surfaces)
+    driver.until(lambda: driver.dock.status.job is not None and not anything_waits())
+    assert tab.verdict.text() == READYING
+    driver.dock.status.stop_all()
+    assert tab.verdict.text() == STOPPED
+    driver.show(AnatomyTab)
+    driver.show(PlanTab)
+    driver.until(lambda: tab.verdict.text() == BEGIN)
+    assert tab.planner.prepared is not None
 
+
+def test_a_button_that_cannot_be_pressed_is_fainter(qtbot) -> None:
+    def strength(mode: QIcon.Mode) -> int:
+        image = icon("undo").pixmap(24, mode).toImage()
+        return max(image.pixelColor(x, y).alpha() for x in range(24) for y in range(24))
+
+    assert strength(QIcon.Mode.Disabled) < strength(QIcon.Mode.Normal) / 2
+
+
+def test_what_cannot_be_written_is_told(driver, files, tmp_path) -> None:
     driver.open(files / "scan.nii.gz", files / "labels.seg.nrrd")
     tab = driver.show(ExportTab)
     (tmp_path / "file").touch()
