@@ -14,6 +14,12 @@ from surgplan.planning._skeleton import Skeleton
 _MOUTH_MM = 4.0
 """A vein opens into the vena cava where so little is between its wall and the cava's."""
 
+_LOST_MM, _LONG_MM = 30.0, 100.0
+"""Vessels so long in all whose end lies so near to the vena cava have lost their last piece to it.
+
+On a scan whose vena cava or veins near it were not found whole.
+"""
+
 _APART_MM = 6.0
 """Mouths that are nearer to each other along the veins are one."""
 
@@ -64,15 +70,34 @@ def hepatic_roots(skeleton: Skeleton, cava_mm: Points) -> list[int]:
     Returns
     -------
     list
-        The thickest end of the largest piece if nothing comes near the vena cava.
+        Also the likeliest end of each piece that is long and nearly reaches the vena cava; the
+        thickest end of the largest piece if nothing comes near it.
     """
     if len(cava_mm):
         away = cKDTree(cava_mm).query(skeleton.points_mm)[0] - skeleton.radius_mm
-        near = np.flatnonzero(away <= _MOUTH_MM)
-        if len(near):
-            return _one_each(skeleton, near, away)
+        roots = _one_each(skeleton, np.flatnonzero(away <= _MOUTH_MM), away)
+        roots += _lost_mouths(skeleton, roots, away)
+        if roots:
+            return roots
     everywhere = np.ones(len(skeleton.points_mm), dtype=bool)
     return [_thickest_end(skeleton, _largest_piece(skeleton, everywhere))]
+
+
+def _lost_mouths(skeleton: Skeleton, roots: list[int], away: npt.NDArray[np.float64]) -> list[int]:
+    """For each long piece without a root the end with the shortest way over its radius to go."""
+    count, piece = csgraph.connected_components(skeleton.graph())
+    ends = skeleton.points_mm[skeleton.edges]
+    steps = np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1)
+    length = np.bincount(piece[skeleton.edges[:, 0]], steps, minlength=count)
+    way = away / _end_radius(skeleton)
+    way[(np.bincount(skeleton.edges.ravel(), minlength=len(away)) > 1) | (away > _LOST_MM)] = np.inf
+    lost = []
+    for number in np.setdiff1d(np.flatnonzero(length >= _LONG_MM), piece[roots]):
+        own = np.flatnonzero(piece == number)
+        place = int(own[np.argmin(way[own])])
+        if np.isfinite(way[place]):
+            lost.append(place)
+    return lost
 
 
 def _one_each(
@@ -108,10 +133,15 @@ def _largest_piece(skeleton: Skeleton, counted: npt.NDArray[np.bool_]) -> npt.ND
 def _thickest_end(skeleton: Skeleton, among: npt.NDArray[np.bool_]) -> int:
     degree = np.bincount(skeleton.edges.ravel(), minlength=len(among))
     ends = np.flatnonzero(among & (degree <= 1))
-    blurred = skeleton.radius_mm.copy()
-    for a, b in ((0, 1), (1, 0)):  # an end is as thick as what leads to it
-        np.maximum.at(blurred, skeleton.edges[:, a], skeleton.radius_mm[skeleton.edges[:, b]])
-    return int(ends[np.argmax(blurred[ends])])
+    return int(ends[np.argmax(_end_radius(skeleton)[ends])])
+
+
+def _end_radius(skeleton: Skeleton) -> npt.NDArray[np.float64]:
+    """Radii ``(n,)`` mm, where an end is as thick as what leads to it."""
+    radius = skeleton.radius_mm.copy()
+    for a, b in ((0, 1), (1, 0)):
+        np.maximum.at(radius, skeleton.edges[:, a], skeleton.radius_mm[skeleton.edges[:, b]])
+    return radius
 
 
 def _trunk(whole: Rooted, inside: npt.NDArray[np.bool_]) -> list[int]:

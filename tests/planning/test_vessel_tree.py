@@ -219,6 +219,28 @@ def test_the_vena_cava_is_split_off_hepatic_veins_that_share_its_label():
     assert (np.hypot(points[:, 0], points[:, 1] - 29) > 6).all()
 
 
+def test_veins_whose_last_piece_to_the_vena_cava_is_missing_keep_their_place():
+    """The whole vein ends a centimetre short of the vena cava, a stub beside it does not."""
+    mouth, fork = (0, 11, 26), (0, 2, 24)
+    short = VesselTree(
+        system="hepatic",
+        branches=(
+            branch("right hepatic vein", None, 1, 3.0, fork, (-20, 8, 16), (-42, 2, 2)),
+            branch("middle hepatic vein", None, 1, 2.6, fork, (-4, -16, 20), (-8, -34, 4)),
+            branch("left hepatic vein", None, 1, 2.4, fork, (14, -2, 20), (40, -12, 10)),
+            branch("", None, 1, 3.4, mouth, fork),
+            branch("", None, 1, 1.6, (-6, 19, 0), (-14, 12, -6)),
+        ),
+    )
+    tree = vessel_tree(body(grid((1.0, 1.0, 1.0)), portal=None, hepatic=short), "hepatic")
+    for true in short.branches[:3]:
+        away, _, _ = nearest_to(tree, true.points_mm[1:])
+        assert away.max() <= 3.5
+    starts = [tree.branches[root].points_mm[0] for root in tree.roots]
+    assert min(np.linalg.norm(start - mouth) for start in starts) <= 6.0
+    assert tree.repairs.fragments == ()
+
+
 def test_veins_that_do_not_drain_the_liver_are_left_out():
     whole = body(grid((1.2, 1.2, 1.2)))
     array = whole.array.copy().ravel()
