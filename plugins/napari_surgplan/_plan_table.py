@@ -164,6 +164,7 @@ class CompareTable(QTableWidget):
         self.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.verticalHeader().setDefaultSectionSize(_ROW_PIXELS)
         self.verticalHeader().setMinimumSectionSize(_ROW_PIXELS)
+        self.setHorizontalScrollMode(QTableWidget.ScrollMode.ScrollPerPixel)  # to the last one's end
         self.setToolTip("Double-click a column to work on that plan")
         self.cellDoubleClicked.connect(self._choose)
         self._names: list[str] = []
