@@ -164,7 +164,8 @@ class CompareTable(QTableWidget):
         self.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.verticalHeader().setDefaultSectionSize(_ROW_PIXELS)
         self.verticalHeader().setMinimumSectionSize(_ROW_PIXELS)
-        self.setHorizontalScrollMode(QTableWidget.ScrollMode.ScrollPerPixel)  # to the last one's end
+        # By whole columns Qt would leave the end of the last one out of sight.
+        self.setHorizontalScrollMode(QTableWidget.ScrollMode.ScrollPerPixel)
         self.setToolTip("Double-click a column to work on that plan")
         self.cellDoubleClicked.connect(self._choose)
         self._names: list[str] = []
