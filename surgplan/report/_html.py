@@ -14,6 +14,7 @@ from surgplan.report._colours import CUT, LIVER_OUTLINE, REMNANT, RESECTED, hex_
 from surgplan.report._couinaud_tables import couinaud_tables
 from surgplan.report._pictures import Pictures
 from surgplan.report._table import SIGNS, mm, percent
+from surgplan.report._vessel_tables import works
 
 
 def page(facts: Mapping[str, Any], pictures: Pictures) -> str:
@@ -21,7 +22,7 @@ def page(facts: Mapping[str, Any], pictures: Pictures) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"mm": mm, "percent": percent}
+    environment.filters |= {"mm": mm, "percent": percent, "works": works}
     environment.globals |= {"signs": SIGNS, "standing_marks": _tables.STANDING_MARKS}
     return environment.from_string(_text("report.html.j2")).render(
         facts=facts,

@@ -62,7 +62,7 @@ def remnant_by_function(plan: Facts) -> Table:
 
 def function_rows(plans: list[Facts]) -> Iterator[list[Cell | str]]:
     """What plans side by side say about vessels and function."""
-    yield ["remnant that keeps its vessels", *(_works(p["function"]) for p in plans)]
+    yield ["remnant that keeps its vessels", *(works(p["function"]) for p in plans)]
     yield ["vessels divided (2 mm or wider)", *(str(len(wide_vessels(p))) for p in plans)]
 
 
@@ -76,7 +76,8 @@ def _functional(function: Facts) -> str:
     return f"functional{' at most' if function['missing'] else ''} (healthy, without tumour)"
 
 
-def _works(function: Facts | None) -> str:
+def works(function: Facts | None) -> str:
+    """How much of the functional liver stays and keeps its vessels, as far as they are known."""
     if function is None:
         return "not assessed"
     return f"{'at most ' if function['missing'] else ''}{percent(function['flr_percent'])}"

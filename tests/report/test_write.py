@@ -15,6 +15,7 @@ from surgplan.errors import GeometryMismatchError, OutputError, ScanMismatchErro
 from surgplan.report import SCHEMA, ReportInput, _pdf, _pictures, _write, write_report
 from surgplan.report._offscreen import Drawn
 from surgplan.report._table import ml, mm, percent
+from surgplan.report._vessel_tables import works
 from surgplan.volume import LIVER_TUMOUR, Geometry, LabelMap, Volume
 
 CREATED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -66,6 +67,7 @@ def test_the_page_shows_the_numbers_of_the_json(written: tuple[dict[str, Any], A
             mm(plan["smallest_margin_mm"]),
             percent(plan["flr_percent"]),
             ml(plan["remnant_functional_ml"]),
+            f"{works(plan['function'])} that keeps supply and drainage",
             *(f"{q['name']} {ml(q['value'])}" for q in plan["quantities"] if q["unit"] == "ml"),
             *(f"{s['name']} {mm(s['distance_mm'])}" for s in plan["structures"]),
             *(check["source"] for check in plan["remnant_checks"]),
