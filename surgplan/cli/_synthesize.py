@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -11,7 +11,7 @@ from surgplan.cli._options import ModalityWord, SeedOption, modality_of, need_ex
 from surgplan.cli._outcome import Outcome
 from surgplan.cli._places import check_folder
 from surgplan.cli._terminal import terminal
-from surgplan.errors import UsageError
+from surgplan.errors import InputRefusedError, UsageError
 
 LookWord = Literal["native", "arterial", "portal", "delayed", "t1", "t2"]
 _PERSON, _LESION = "Person; else drawn", "Lesions; else drawn"
@@ -37,11 +37,10 @@ def synthesize(
     gate: Annotated[
         bool,
         typer.Option(
-            "--gate",
             help="Segment each scan and refuse it unless it shows what its labels say, "
             "and nothing else; refused scans are made anew and counted.",
         ),
-    ] = False,
+    ] = True,
     phase: Annotated[
         LookWord | None, typer.Option(help="Contrast phase or weighting; else drawn.")
     ] = None,
@@ -100,16 +99,35 @@ def synthesize(
     )
     with terminal().progress("synthesising") as progress:
         manifest = generate_volumes(settings, out_dir, progress=progress)
-    found = sum(row["lesions"] for row in manifest["scans"])
     rows = {k: v for k, v in manifest.items() if k not in ("schema", "notice")}
     data = {"folder": out_dir, "manifest": out_dir / "manifest.json", **rows}
-    text = f"{count} synthetic scans with {found} lesions in {out_dir}; look at preview.png there"
-    if gate:
+    return Outcome(kind="synthesize", data=data, text=_in_words(manifest, out_dir))
+
+
+def _in_words(manifest: dict[str, Any], folder: Path) -> str:
+    """What was written, and why other attempts were not.
+
+    Raises
+    ------
+    InputRefusedError
+        If no scan was let pass.
+    """
+    made = len(manifest["scans"])
+    why = ", ".join(f"{reason} ({n})" for reason, n in manifest["refused_for"].items())
+    if not made:
+        msg = (
+            f"none of {manifest['count']} scans shows what its labels say: {why}; give other "
+            "labels or wishes, or another folder and --no-gate to have scans that nobody judged"
+        )
+        raise InputRefusedError(msg)
+    lesions = sum(row["lesions"] for row in manifest["scans"])
+    text = f"{made} synthetic scans with {lesions} lesions in {folder}; look at preview.png there"
+    if why:
         text += (
-            f"\n{manifest['refused_attempts']} attempts were refused by the gate, "
+            f"\n{manifest['refused_attempts']} attempts were refused by the gate, for {why}; "
             f"{manifest['refused_scans']} scans given up"
         )
-    return Outcome(kind="synthesize", data=data, text=text)
+    return text
 
 
 def lesion_words(word: str) -> dict[str, str | float]:

@@ -14,6 +14,7 @@ Layout::
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
@@ -77,8 +78,8 @@ class DatasetSettings:
     workers
         Processes.
     gate
-        What each scan must reach when the shipped network segments it; None asks for plausible
-        brightness and field of view alone.
+        What each scan must reach when a network segments it; None asks for plausible brightness
+        and field of view alone, and is several times faster.
     attempts
         How often a scan that is refused is made anew before it is given up.
     """
@@ -88,7 +89,7 @@ class DatasetSettings:
     volumes: VolumeSettings = VolumeSettings()  # noqa: RUF009 - frozen
     labels: tuple[Path, ...] = ()
     workers: int = 1
-    gate: GateSettings | None = None
+    gate: GateSettings | None = GateSettings()  # noqa: RUF009 - frozen
     attempts: int = 3
 
     def __post_init__(self) -> None:
@@ -299,23 +300,22 @@ def _read(path: Path) -> LabelMap:
 
 
 def _manifest(settings: DatasetSettings, folder: Path) -> dict[str, Any]:
-    rows, refused, given_up = [], 0, 0
-    for number in range(settings.count):
-        place = _scan(folder, number)
-        facts = read_facts(place / FACTS)
-        refused += len(facts["refusals"])
-        if facts.get("given_up"):
-            given_up += 1
-            continue
-        lesions = read_facts(place / LESIONS)["lesions"]
-        rows.append({"folder": place.name, "lesions": len(lesions), **facts})
+    places = [_scan(folder, number) for number in range(settings.count)]
+    found = {place: read_facts(place / FACTS) for place in places}
+    written = {place: facts for place, facts in found.items() if not facts.get("given_up")}
+    refusals = [reasons for facts in found.values() for reasons in facts["refusals"]]
+    kinds = [{reason.partition(":")[0] for reason in reasons} for reasons in refusals]
     return {
         "schema": 1,
         "synthetic": True,
         "notice": NOT_A_MEDICAL_DEVICE,
         **settings.identity(),
         "count": settings.count,
-        "refused_attempts": refused,
-        "refused_scans": given_up,
-        "scans": rows,
+        "refused_attempts": len(refusals),
+        "refused_for": dict(Counter(kind for one in kinds for kind in sorted(one)).most_common()),
+        "refused_scans": len(found) - len(written),
+        "scans": [
+            {"folder": place.name, "lesions": len(read_facts(place / LESIONS)["lesions"]), **facts}
+            for place, facts in written.items()
+        ],
     }

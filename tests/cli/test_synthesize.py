@@ -31,7 +31,7 @@ def test_scans_from_label_maps(
     maps: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["synthesize", str(tmp_path / "out"), "--labels", str(maps), "--spacing-mm", "6"]
-    words += ["--modality", "mr", "--phase", "t1", "--lesion", "cyst:30", "--json"]
+    words += ["--modality", "mr", "--phase", "t1", "--lesion", "cyst:30", "--json", "--no-gate"]
     assert main(words) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["schema"] == "surgplan.synthesize"
@@ -42,6 +42,19 @@ def test_scans_from_label_maps(
     other = [*words, "--seed", "4"]
     assert main(other) == 3  # that folder holds another data set
     assert "other settings" in capsys.readouterr().err
+
+
+def test_scans_that_show_something_else_are_refused(
+    maps: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["synthesize", str(tmp_path / "out"), "--labels", str(maps), "--spacing-mm", "6"]
+    assert main([*words, "--phase", "portal", "--lesions", "0"]) == 3  # balls are no organs
+    said = capsys.readouterr().err
+    assert "none of 1 scans shows what its labels say" in said
+    assert "--no-gate" in said
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert (manifest["refused_attempts"], manifest["refused_scans"]) == (3, 1)
+    assert manifest["refused_for"]
 
 
 def test_wrong_words_are_usage_errors(

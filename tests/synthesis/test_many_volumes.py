@@ -23,9 +23,8 @@ def resident_mb() -> float:
 def test_a_thousand_scans_keep_nothing() -> None:
     if not (PROCESS / "status").exists():
         pytest.skip("resident memory is read from /proc")
-    settings = DatasetSettings(
-        count=COUNT, volumes=VolumeSettings(spacing_mm=6.0, bodies=2, lesions=2)
-    )
+    volumes = VolumeSettings(spacing_mm=6.0, bodies=2, lesions=2)
+    settings = DatasetSettings(count=COUNT, volumes=volumes, gate=None)
     warm, files = 0.0, 0
     for number, made in stream_volumes(settings):
         assert made.facts["synthetic"]

@@ -240,6 +240,18 @@ def test_the_gate_refuses_what_its_labels_do_not_say(
     assert any("cut" in r for r in judged(monkeypatch, cut, image, cut))
 
 
+def test_the_gate_refuses_an_organ_that_its_labels_lack(
+    body: Body, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = VolumeSettings(look="portal", spacing_mm=4.0, lesions=0, exact_shape=True)
+    made = synthesise(settings, seed=0, body=body)
+    seen = made.label_map
+    without = seen.with_array(np.where(seen.mask(SPLEEN), 0, seen.array).astype(np.uint8))
+    (reason,) = judged(monkeypatch, seen, made.image, without)
+    assert reason == f"spleen: {seen.volume_ml(SPLEEN):.1f} ml are seen where the labels have none"
+    assert judged(monkeypatch, without, made.image, without) == ()
+
+
 def test_a_tumour_that_nobody_can_see_is_not_asked_for(
     body: Body, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,7 +35,9 @@ def labels(tmp_path: Path) -> Path:
 
 
 def dataset(labels: Path, **changes: object) -> DatasetSettings:
-    return DatasetSettings(**{"count": 2, "volumes": VOLUMES, "labels": (labels,), **changes})  # type: ignore[arg-type]
+    """Balls are no organs: the gate is left out unless it is asked for."""
+    given = {"count": 2, "volumes": VOLUMES, "labels": (labels,), "gate": None, **changes}
+    return DatasetSettings(**given)  # type: ignore[arg-type]
 
 
 def test_a_data_set_says_what_it_is(labels: Path, tmp_path: Path) -> None:
@@ -102,10 +104,11 @@ def test_the_gate_counts_what_it_refuses(
         def __init__(self, reasons: tuple[str, ...]) -> None:
             self.reasons, self.figures, self.passed = reasons, {"dice": {}}, not reasons
 
-    verdicts = iter([("too dark",), (), ("a",), ("b",), ("c",)])
+    verdicts = iter([("too dark",), (), ("a: 3", "a: 4"), ("b: 1",), ("a: 5",)])
     monkeypatch.setattr(out, "check_volume", lambda *_: Report(next(verdicts)))
     manifest = generate_volumes(dataset(labels, gate=GateSettings()), tmp_path / "set")
     assert manifest["refused_attempts"] == 4
+    assert manifest["refused_for"] == {"a": 2, "too dark": 1, "b": 1}
     assert manifest["refused_scans"] == 1
     assert [r["folder"] for r in manifest["scans"]] == ["sub-synth0000"]
     assert manifest["scans"][0]["refusals"] == [["too dark"]]
