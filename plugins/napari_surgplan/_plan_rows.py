@@ -94,7 +94,7 @@ def rows_of(standing: Standing) -> tuple[Row, ...]:
         *_remnant(assessment),
         *(_tumour(t, assessment) for t in assessment.tumours),
         *_function(assessment),
-        *(_vessel(v, assessment.behind_ml(v)) for v in assessment.vessels_cut),
+        *map(_vessel, assessment.vessels_cut),
         *_distances(assessment),
         *_volumes(assessment),
     )
@@ -210,8 +210,8 @@ def _function(assessment: Assessment) -> Iterator[Row]:
             yield Row(group="Function", name=name, text=f"{loss:.0f} ml", value=loss)
 
 
-def _vessel(vessel: VesselCut, behind_ml: float | None) -> Row:
-    place = "" if vessel.at == "cut" else " at the surface"
+def _vessel(vessel: VesselCut) -> Row:
+    place, behind_ml = "" if vessel.at == "cut" else " at the surface", vessel.downstream_ml
     known = behind_ml is not None
     return Row(
         group="Vessels divided",

@@ -199,9 +199,11 @@ def _works(function: FunctionalRemnant | None) -> str:
 
 
 def _enough(standing: Standing) -> str:
-    """Whether enough liver is kept, and whether that counts on growth."""
+    """Whether enough liver is kept, with its vessels, and whether that counts on growth."""
     if not standing.keeps_enough_liver:
         return "no"
+    if not standing.keeps_enough_function:
+        return "by volume only"
     return "if it grows" if standing.stages else "yes"
 
 

@@ -136,10 +136,6 @@ class Assessment:
         """Whether the remnant reaches every threshold."""
         return all(verdict.passed for verdict in self.verdicts)
 
-    def behind_ml(self, vessel: VesselCut) -> float | None:
-        """Liver behind a vessel that is cut; None where its system is not known far enough."""
-        return vessel.downstream_ml
-
     def vessel_facts(self) -> list[dict[str, Any]]:
         """The vessels cut as plain data, named."""
         return [{**asdict(v), "name": v.name} for v in self.vessels_cut]

@@ -1,8 +1,10 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from rich.console import Console
 
-from surgplan.cli._plans import compared, plan_facts
+from surgplan.cli._plans import _enough, compared, plan_facts
 from surgplan.planning import (
     Plan,
     PlaneResection,
@@ -91,3 +93,20 @@ def test_programs_get_every_margin(label_map, plans):
 
 def test_ten_plans_are_read_back_as_they_were(label_map, plans):
     assert tuple(plan_from_json(plan_to_json(p), label_map) for p in plans) == plans
+
+
+@pytest.mark.parametrize(
+    ("liver", "function", "stages", "words"),
+    [
+        (False, True, (), "no"),
+        (True, False, (), "by volume only"),
+        (True, False, ("first",), "by volume only"),
+        (True, True, ("first",), "if it grows"),
+        (True, True, (), "yes"),
+    ],
+)
+def test_liver_without_its_vessels_is_not_called_enough(liver, function, stages, words) -> None:
+    standing = SimpleNamespace(
+        keeps_enough_liver=liver, keeps_enough_function=function, stages=stages
+    )
+    assert _enough(standing) == words
