@@ -61,6 +61,9 @@ class ModelInfo:
         By structure name, how far it was off on unseen cases; empty where that was not measured.
     refined_by
         Name of the shipped model that looks once more inside the liver, or None.
+    settles_outlines
+        Whether its kidneys and spleen are right to a voxel in MR, so that their outlines may follow
+        the edges of the image.
     """
 
     name: str
@@ -75,6 +78,7 @@ class ModelInfo:
     stage: Stage = "whole"
     reliability: Mapping[str, Reliability] = field(default_factory=dict)
     refined_by: str | None = None
+    settles_outlines: bool = False
 
     def verify(self) -> None:
         """Raise `ModelIntegrityError` unless the weights have the stated checksum."""
@@ -143,6 +147,7 @@ def read_model_info(folder: Path) -> ModelInfo:
                 name: Reliability(**bounds) for name, bounds in own.get("reliability", {}).items()
             },
             refined_by=own.get("refined_by"),
+            settles_outlines=bool(own.get("settles_outlines", False)),
         )
     except (OSError, KeyError, TypeError, ValueError, IndexError) as e:
         msg = f"bundle {folder} has no usable {METADATA}: {e!r}; retrain or reinstall it"

@@ -1,7 +1,8 @@
-"""Kidneys and spleen as far as their brightness reaches, where contrast agent lights them up."""
+"""Kidneys and spleen as far as the image shows them: in CT by brightness, in MR by their edges."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,12 +35,14 @@ LEAST_SPREAD_HU = 6.0
 SPREADS = 3.5
 LEAST_SHARE = 0.2  # of the largest part: a smaller one is another structure as bright
 CHANGE = (0.6, 2.5)  # times its volume: beyond, the organ stays as it was
+EDGE_SPREADS = 3.5
 SURE = 3.0  # score against the next likely structure, deep inside
 
 _OTHERS = (LIVER_WITH_VEINS, (VENA_CAVA,), (ARTERIES,), *((organ,) for organ in ORGANS))
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
+Outlined = Callable[[Mask, int], tuple[Mask, Floats] | None]
 
 
 def settle_organs(logits: torch.Tensor, image: Floats, spacing_mm: float) -> None:
@@ -60,18 +63,36 @@ def settle_organs(logits: torch.Tensor, image: Floats, spacing_mm: float) -> Non
     spacing_mm
         Of the grid, along all axes.
     """
-    scene = _Scene(
-        image=image,
-        labels=logits.argmax(dim=0).to(torch.uint8).numpy(),
-        darkest=ndimage.minimum_filter(image, size=_size(spacing_mm)),
-        brightest=ndimage.maximum_filter(image, size=_size(spacing_mm)),
-        spacing_mm=spacing_mm,
-    )
+    scene = _Scene.of(logits, image, spacing_mm)
+    _settle(logits, scene, scene.outlined)
+
+
+def settle_outlines(logits: torch.Tensor, image: Floats, spacing_mm: float) -> None:
+    """Let outlines of kidneys and spleen follow the edges of an MR, a voxel inwards or outwards.
+
+    Where something clearly brighter or darker than the organ lies within `AROUND_MM`, the outline
+    lies at half the level between both; elsewhere it stays.
+
+    Parameters
+    ----------
+    logits
+        ``(classes, slice, row, column)``; changed in place.
+    image
+        ``(slice, row, column)`` on the same grid, some 500 from black to white.
+    spacing_mm
+        Of the grid, along all axes.
+    """
+    scene = _Scene.of(logits, image, spacing_mm)
+    _settle(logits, scene, scene.edged)
+
+
+def _settle(logits: torch.Tensor, scene: _Scene, outlined: Outlined) -> None:
+    """Give each organ its new outline, unless that would make it another one."""
     for organ in ORGANS:
         before = scene.labels == organ.label
-        if before.sum() * spacing_mm**3 < 1000 * LEAST_ML:
+        if before.sum() * scene.spacing_mm**3 < 1000 * LEAST_ML:
             continue
-        found = scene.outlined(before, organ.label)
+        found = outlined(before, organ.label)
         if found is None:
             continue
         after, depth = found
@@ -119,6 +140,17 @@ class _Scene:
     darkest: Floats
     brightest: Floats
     spacing_mm: float
+
+    @classmethod
+    def of(cls, logits: torch.Tensor, image: Floats, spacing_mm: float) -> _Scene:
+        """As the network sees it."""
+        return cls(
+            image=image,
+            labels=logits.argmax(dim=0).to(torch.uint8).numpy(),
+            darkest=ndimage.minimum_filter(image, size=_size(spacing_mm)),
+            brightest=ndimage.maximum_filter(image, size=_size(spacing_mm)),
+            spacing_mm=spacing_mm,
+        )
 
     @property
     def core(self) -> int:
@@ -182,6 +214,22 @@ class _Scene:
         more = next_to & alike & (depth > 0) & (self.darkest < NEAR_FAT_HU)
         found: Mask = (before & ((depth > 0) | inner)) | more
         return found, depth
+
+    def edged(self, before: Mask, label: int) -> tuple[Mask, Floats] | None:
+        """The organ within a voxel of what it was; `label` is not needed."""
+        body = self.body(before)
+        if body is None or not body.mask.any():
+            return None
+        level, clear = body.level_hu, EDGE_SPREADS * body.spread_hu
+        below = np.where(self.darkest < level - clear, level - self.darkest, np.inf) / 2
+        above = np.where(self.brightest > level + clear, self.brightest - level, np.inf) / 2
+        off = self.image - level
+        depth = np.clip(1 - np.where(off < 0, -off / below, off / above), -1, 1)
+        inner = ndimage.binary_erosion(before, iterations=self.core)
+        next_to = ndimage.binary_dilation(before, iterations=self.core) & (self.labels == 0)
+        at_edge = np.isfinite(np.minimum(below, above))
+        found = (before & ((depth > 0) | inner)) | (next_to & at_edge & (depth > 0))
+        return found, depth.astype(np.float32)
 
     def _taken(self, label: int, high_hu: float) -> Mask:
         """Bodies of other structures, and bone."""

@@ -22,7 +22,7 @@ from surgplan.segmentation._engine import REFERENCE, Forward, start, start_on
 from surgplan.segmentation._intensity import limits, scale
 from surgplan.segmentation._memory import MemoryNeed
 from surgplan.segmentation._native import Canvas, labels_of_planes, labels_on
-from surgplan.segmentation._organs import settle_organs
+from surgplan.segmentation._organs import settle_organs, settle_outlines
 from surgplan.segmentation._postprocess import forbid_fragments, without_specks
 from surgplan.segmentation._probe import fastest, timings_for
 from surgplan.segmentation._refine import FirstLook, refine
@@ -245,6 +245,8 @@ def _first_look(
     )
     if straight.modality == "CT":
         settle_organs(logits, image.numpy(), info.spacing_mm)
+    elif straight.modality == "MR" and info.settles_outlines:
+        settle_outlines(logits, (250 * scale(image, *seen)).numpy(), info.spacing_mm)
     return FirstLook(
         scan=straight, limits=seen, logits=forbid_fragments(logits, grid.spacing_mm), grid=grid
     )

@@ -97,6 +97,7 @@ def _metadata(settings: TrainingSettings, sha256: str) -> dict[str, Any]:
             "temperature": 1.0,
             "stage": settings.stage,
             "refined_by": settings.refined_by,
+            "settles_outlines": settings.settles_outlines,
         },
     }  # fmt: skip
 

@@ -117,6 +117,8 @@ class TrainingSettings:
         What it learns from.
     refined_by
         Name of the model that is to look once more inside the liver, for the bundle.
+    settles_outlines
+        Whether outlines of kidneys and spleen may follow the edges of an MR, for the bundle.
     steps
         Optimiser steps in all.
     batch
@@ -150,6 +152,7 @@ class TrainingSettings:
     stage: Stage = "whole"
     start: str | None = None
     refined_by: str | None = None
+    settles_outlines: bool = False
     steps: int = 2400
     batch: int = 1
     patch: tuple[int, int, int] = (80, 96, 96)

@@ -6,7 +6,7 @@ import torch
 from scipy import ndimage
 
 from surgplan.segmentation._native import labels_on
-from surgplan.segmentation._organs import settle_organs
+from surgplan.segmentation._organs import settle_organs, settle_outlines
 from surgplan.volume import BOWEL, LIVER, RIGHT_KIDNEY, SPLEEN, Geometry
 
 KIDNEY = RIGHT_KIDNEY.label
@@ -129,3 +129,30 @@ def test_what_is_too_small_or_not_there_stays() -> None:
     settle_organs(logits, scene(200.0, FAT), 3.0)
     assert torch.equal(logits, expected)
     assert not (logits.argmax(dim=0) == SPLEEN.label).any()
+
+
+@pytest.mark.parametrize("sign", [1, -1], ids=["darker fat", "brighter fat"])
+@pytest.mark.parametrize("grown", [1, -1], ids=["too wide", "too narrow"])
+def test_in_mr_an_outline_within_a_voxel_follows_the_edge(sign: int, grown: int) -> None:
+    kidney = coarse(SHAPE) > 0.5
+    change = ndimage.binary_dilation if grown > 0 else ndimage.binary_erosion
+    guess = change(kidney)
+    labels = np.where(guess, KIDNEY, np.where((coarse(TISSUE) > 0.5) & ~kidney, LIVER.label, 0))
+    logits = torch.nn.functional.one_hot(torch.from_numpy(labels), 17).movedim(-1, 0).float() * 4
+    before = found(logits)
+    settle_outlines(logits, sign * scene(100.0, 95.0), 3.0)
+    after = found(logits)
+    in_fat = ~ndimage.binary_dilation(TISSUE | BELLY, iterations=6)
+    assert dice(before & in_fat, SHAPE & in_fat) < 0.9
+    assert dice(after & in_fat, SHAPE & in_fat) > 0.97
+    beside = ndimage.binary_dilation(TISSUE, iterations=3) & ~ndimage.binary_dilation(
+        ~(TISSUE | SHAPE), iterations=9
+    )
+    assert (after == before)[beside].mean() > 0.98  # nothing tells it from what is as bright
+
+
+def test_in_mr_an_organ_without_an_edge_stays() -> None:
+    guess = scores(np.zeros(FINE.shape, bool), np.zeros(FINE.shape, bool))
+    before = guess.clone()
+    settle_outlines(guess, np.random.default_rng(0).normal(100, 4, GRID.shape).astype("f4"), 3.0)
+    assert torch.equal(guess.argmax(dim=0), before.argmax(dim=0))
