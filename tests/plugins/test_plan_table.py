@@ -46,8 +46,8 @@ def test_what_is_not_known_of_vessels_is_no_number() -> None:
         system="hepatic", branch=0, label="middle hepatic vein", order=1, diameter_mm=7.0,
         angle_deg=10.0, point_mm=(1.0, 2.0, 3.0), at="cut", downstream_ml=55.0,
     )  # fmt: skip
-    assert _vessel(vessel, 55.0).text == "⌀ 7.0 mm, 55 ml"
-    assert _vessel(vessel, None).text == "⌀ 7.0 mm"
+    assert _vessel(vessel).text == "⌀ 7.0 mm, 55 ml"
+    assert _vessel(replace(vessel, downstream_ml=None)).text == "⌀ 7.0 mm"
 
 
 @pytest.mark.gui
