@@ -164,6 +164,7 @@ def synthetic(arm: str, weight: float, options: argparse.Namespace) -> Iterator[
         labels=chosen,
         seed=5,
         volumes=VolumeSettings(method=method, spacing_mm=3.0, lesions=5),
+        gate=None,  # it could refuse other labels in one arm than in the other
     )
     for row in generate_volumes(settings, folder)["scans"]:
         place = (folder / row["folder"]).resolve()

@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from _doc_tables import put
 from _real_scans import SPACING_MM, TABLES, Image, Real
-from _synthesis_gates import gates, gates_table
+from _synthesis_gates import gates, gates_table, tumours, tumours_table
 from _synthesis_looks import looks
 from _synthesis_mr import mr_realism, mr_table
 from _synthesis_privacy import privacy, write_audit
@@ -240,6 +240,8 @@ def main() -> None:
     if args.gates:
         found["gates"] = gates(args.gates)
         put(args.doc, "gates", gates_table(found["gates"]))
+        found["gate_tumours"] = tumours(args.gates)
+        put(args.doc, "gate tumours", tumours_table(found["gate_tumours"]))
     if args.card:
         write_audit(found, find_generator(args.generator))
     write_json(found, args.out)

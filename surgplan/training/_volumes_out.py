@@ -90,7 +90,7 @@ class DatasetSettings:
     labels: tuple[Path, ...] = ()
     workers: int = 1
     gate: GateSettings | None = GateSettings()  # noqa: RUF009 - frozen
-    attempts: int = 3
+    attempts: int = 5
 
     def __post_init__(self) -> None:
         if min(self.count, self.workers, self.attempts) < 1 or self.seed < 0:

@@ -17,8 +17,8 @@ from surgplan.volume import LIVER, LIVER_TUMOUR, LabelMap
 
 @pytest.fixture(scope="module")
 def made() -> SyntheticVolume:
-    wish = LesionWish(kind="metastasis", diameter_mm=45.0)
-    return synthesise(VolumeSettings(look="portal", lesions=(wish,)), seed=3)
+    wish = LesionWish(kind="metastasis", diameter_mm=40.0)
+    return synthesise(VolumeSettings(look="portal", lesions=(wish,)), seed=2)
 
 
 def relabelled(labels: LabelMap, mask: np.ndarray, label: int) -> LabelMap:

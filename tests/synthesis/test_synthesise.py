@@ -266,7 +266,11 @@ def test_a_tumour_that_nobody_can_see_is_not_asked_for(
     faint[tumour] = np.random.default_rng(0).choice(faint[liver], tumour.sum())
     assert judged(monkeypatch, without, made.image.with_array(faint), labels) == ()
     figures = check_volume(made.image.with_array(faint), labels, GateSettings()).figures
-    assert figures["faint_ml"] == pytest.approx(labels.volume_ml(LIVER_TUMOUR), rel=0.01)
+    whole_ml = pytest.approx(labels.volume_ml(LIVER_TUMOUR), rel=0.01)
+    assert figures["tumour_not_judged_ml"] == whole_ml
+    unknown = GateSettings(tumours_in=("MR",))
+    assert check_volume(made.image, labels, unknown).figures["tumour_not_judged_ml"] == whole_ml
+    assert check_volume(made.image, labels, GateSettings()).figures["tumour_not_judged_ml"] == 0
 
 
 @pytest.mark.parametrize("look", ["native", "arterial", "portal", "delayed"])

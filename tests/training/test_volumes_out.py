@@ -36,8 +36,8 @@ def labels(tmp_path: Path) -> Path:
 
 def dataset(labels: Path, **changes: object) -> DatasetSettings:
     """Balls are no organs: the gate is left out unless it is asked for."""
-    given = {"count": 2, "volumes": VOLUMES, "labels": (labels,), "gate": None, **changes}
-    return DatasetSettings(**given)  # type: ignore[arg-type]
+    given = {"count": 2, "volumes": VOLUMES, "labels": (labels,), "gate": None, "attempts": 3}
+    return DatasetSettings(**(given | changes))  # type: ignore[arg-type]
 
 
 def test_a_data_set_says_what_it_is(labels: Path, tmp_path: Path) -> None:
