@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -12,6 +14,7 @@ from surgplan.synthesis._individual import Person
 from surgplan.synthesis._phase import phase_means_hu
 from surgplan.synthesis._tissue import UNLABELLED
 from surgplan.volume import (
+    ANATOMY,
     ARTERIES,
     BILIARY,
     BONE,
@@ -57,6 +60,13 @@ USUAL_HU: dict[Segment, tuple[float, float]] = {
     LIVER_CYST: (-20, 35), LIVER_TUMOUR: (-30, 230),
 }  # fmt: skip
 """Median over all phases, from non-contrast to arterial; wide on purpose."""
+
+USUAL_MR: dict[Segment, tuple[float, float]] = {
+    segment: (min(t1, t2) / math.exp(4 * spread + 0.2), max(t1, t2) * math.exp(4 * spread + 0.2))
+    for segment in ANATOMY
+    for t1, t2, spread in [_MR[segment.label]]
+} | {LIVER_CYST: (40.0, 1300.0), LIVER_TUMOUR: (60.0, 1000.0)}
+"""Median MR intensity over both weightings; wide on purpose."""
 
 _WITHIN_HU = 8.0
 _FATTY_HU, _CIRRHOTIC_HU = (-42.0, -22.0), (-10.0, 0.0)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from surgplan.segmentation import SegmentSettings, segment
-from surgplan.synthesis._brightness import USUAL_HU
+from surgplan.synthesis._brightness import USUAL_HU, USUAL_MR
 from surgplan.synthesis._lesion_insert import contrast_of
 from surgplan.volume import (
     LEFT_KIDNEY,
@@ -19,6 +19,7 @@ from surgplan.volume import (
     RIGHT_KIDNEY,
     SPLEEN,
     LabelMap,
+    Modality,
     Segment,
     Volume,
     box_of,
@@ -125,8 +126,7 @@ def check_volume(
 def check_plausible(image: Volume, label_map: LabelMap) -> GateReport:
     """The two questions of `check_volume` that need no network, at a small part of its cost."""
     medians = _medians(image, label_map)
-    reasons = _outside_bands(medians) if image.modality == "CT" else []
-    reasons += _field_of_view(image, label_map)
+    reasons = _outside_bands(medians, image.modality) + _field_of_view(image, label_map)
     return GateReport(reasons=tuple(reasons), figures={"median": medians})
 
 
@@ -205,12 +205,14 @@ def _medians(image: Volume, label_map: LabelMap) -> dict[str, float]:
     return medians
 
 
-def _outside_bands(medians: dict[str, float]) -> list[str]:
+def _outside_bands(medians: dict[str, float], modality: Modality) -> list[str]:
+    bands, unit = (USUAL_HU, " HU") if modality == "CT" else (USUAL_MR, "")
     reasons = []
-    for segment_, (low, high) in USUAL_HU.items():
+    for segment_, (low, high) in bands.items():
         value = medians.get(segment_.name)
         if value is not None and not low <= value <= high:
-            reasons.append(f"{segment_.name}: median {value:.0f} HU, {low:g}..{high:g} is usual")
+            usual = f"{low:.0f}..{high:.0f} is usual"
+            reasons.append(f"{segment_.name}: median {value:.0f}{unit}, {usual}")
     return reasons
 
 

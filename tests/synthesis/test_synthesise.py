@@ -280,3 +280,14 @@ def test_drawn_scans_are_plausible(body: Body, look: str) -> None:
             VolumeSettings(look=look, spacing_mm=4.0, lesions=0), seed=1, number=number, body=body
         )
         assert check_plausible(made.image, made.label_map).reasons == ()
+
+
+@pytest.mark.parametrize("look", ["t1", "t2"])
+def test_an_mr_with_its_brightness_upside_down_is_refused(body: Body, look: str) -> None:
+    settings = VolumeSettings(modality="MR", look=look, spacing_mm=4.0, lesions=0)
+    for number in range(3):
+        made = synthesise(settings, seed=1, number=number, body=body)
+        assert check_plausible(made.image, made.label_map).reasons == ()
+        array = np.clip(600 - made.image.array, 0, None).astype(np.int16)
+        reasons = check_plausible(made.image.with_array(array), made.label_map).reasons
+        assert any("lungs: median" in r and "is usual" in r for r in reasons)
