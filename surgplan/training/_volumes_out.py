@@ -98,15 +98,17 @@ class DatasetSettings:
             raise UsageError(msg)
 
     def identity(self) -> dict[str, Any]:
-        """What decides the voxels; not how many scans or by how many workers."""
-        return {
+        """What decides the voxels, as it comes back from a file; not count or workers."""
+        facts = {
             "surgplan": __version__,
             "seed": self.seed,
-            "volumes": json.loads(json.dumps(asdict(self.volumes))),
+            "volumes": asdict(self.volumes),
             "labels": [p.name for p in self.labels],
             "gate": None if self.gate is None else asdict(self.gate),
             "attempts": self.attempts,
         }
+        found: dict[str, Any] = json.loads(json.dumps(facts))
+        return found
 
 
 def find_label_maps(path: Path) -> tuple[Path, ...]:

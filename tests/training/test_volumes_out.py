@@ -114,6 +114,17 @@ def test_the_gate_counts_what_it_refuses(
     assert manifest["scans"][0]["refusals"] == [["too dark"]]
 
 
+def test_a_judged_data_set_goes_on_too(
+    labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(out, "check_volume", lambda *_: GateReport(reasons=(), figures={}))
+    for count in (1, 2):
+        settings = dataset(labels, count=count, gate=GateSettings())
+        assert len(generate_volumes(settings, tmp_path / "set")["scans"]) == count
+    with pytest.raises(InputRefusedError, match="other settings"):
+        generate_volumes(dataset(labels, gate=GateSettings(tumours_in=())), tmp_path / "set")
+
+
 def test_implausible_scans_are_refused_without_being_asked_to(
     labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
