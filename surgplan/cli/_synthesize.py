@@ -99,27 +99,21 @@ def synthesize(
     )
     with terminal().progress("synthesising") as progress:
         manifest = generate_volumes(settings, out_dir, progress=progress)
-    rows = {k: v for k, v in manifest.items() if k not in ("schema", "notice")}
-    data = {"folder": out_dir, "manifest": out_dir / "manifest.json", **rows}
-    return Outcome(kind="synthesize", data=data, text=_in_words(manifest, out_dir))
-
-
-def _in_words(manifest: dict[str, Any], folder: Path) -> str:
-    """What was written, and why other attempts were not.
-
-    Raises
-    ------
-    InputRefusedError
-        If no scan was let pass.
-    """
-    made = len(manifest["scans"])
     why = ", ".join(f"{reason} ({n})" for reason, n in manifest["refused_for"].items())
-    if not made:
+    if not manifest["scans"]:
         msg = (
-            f"none of {manifest['count']} scans shows what its labels say: {why}; give other "
-            "labels or wishes, or another folder and --no-gate to have scans that nobody judged"
+            f"none of {count} scans shows what its labels say: {why}; give other labels or wishes, "
+            "or another folder and --no-gate to have scans that nobody judged"
         )
         raise InputRefusedError(msg)
+    rows = {k: v for k, v in manifest.items() if k not in ("schema", "notice")}
+    data = {"folder": out_dir, "manifest": out_dir / "manifest.json", **rows}
+    return Outcome(kind="synthesize", data=data, text=_in_words(manifest, why, out_dir))
+
+
+def _in_words(manifest: dict[str, Any], why: str, folder: Path) -> str:
+    """What was written, and why other attempts were not."""
+    made = len(manifest["scans"])
     lesions = sum(row["lesions"] for row in manifest["scans"])
     text = f"{made} synthetic scans with {lesions} lesions in {folder}; look at preview.png there"
     if why:

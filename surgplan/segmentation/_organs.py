@@ -83,7 +83,7 @@ def settle_outlines(logits: torch.Tensor, image: Floats, spacing_mm: float) -> N
         Of the grid, along all axes.
     """
     scene = _Scene.of(logits, image, spacing_mm)
-    _settle(logits, scene, scene.edged)
+    _settle(logits, scene, lambda before, _: scene.edged(before))
 
 
 def _settle(logits: torch.Tensor, scene: _Scene, outlined: Outlined) -> None:
@@ -215,8 +215,8 @@ class _Scene:
         found: Mask = (before & ((depth > 0) | inner)) | more
         return found, depth
 
-    def edged(self, before: Mask, label: int) -> tuple[Mask, Floats] | None:
-        """The organ within a voxel of what it was; `label` is not needed."""
+    def edged(self, before: Mask) -> tuple[Mask, Floats] | None:
+        """The organ within a voxel of what it was, and how far inside each voxel lies, -1 to 1."""
         body = self.body(before)
         if body is None or not body.mask.any():
             return None
