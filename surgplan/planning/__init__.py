@@ -21,6 +21,7 @@ from surgplan.planning._crossings import VesselMet
 from surgplan.planning._cut import Cut, cut_liver
 from surgplan.planning._cut_map import CutMap, cut_map
 from surgplan.planning._extract import TreeSettings, vessel_tree, vessel_trees
+from surgplan.planning._feasible import Nearest, nearest_feasible
 from surgplan.planning._freehand import FreehandResection
 from surgplan.planning._front import CutFront
 from surgplan.planning._functional import FunctionalRemnant, functional_remnant
@@ -125,6 +126,7 @@ __all__ = [
     "Interval",
     "MarginRisk",
     "Metric",
+    "Nearest",
     "Objectives",
     "Obstacles",
     "Patches",
@@ -182,6 +184,7 @@ __all__ = [
     "functional_remnant",
     "in_words",
     "join_trees",
+    "nearest_feasible",
     "needle_paths",
     "objectives_of",
     "obstacles_of",
