@@ -209,7 +209,8 @@ class Counts:
     Attributes
     ----------
     found
-        For each that is cut through whether it was found.
+        For each that is cut through whether it was found; vessels whose lumens overlap where they
+        are cut are one opening, found where one of them is.
     right
         For each that was found whether it is one.
     off_mm
@@ -238,10 +239,11 @@ class Counts:
         wanted = true.through & in_liver(prepared, true.points) & (2 * true.radius >= least)
         wide = np.array([v.at == "cut" and v.diameter_mm >= least for v in told], bool)
         apart = np.linalg.norm(true.points[:, None] - true.points, axis=-1)
+        opening = apart < true.radius[:, None] + true.radius
         alone = wanted & near.any(axis=1) & ((apart < ALONE_MM).sum(axis=1) == 1)
         alone &= true.end_mm > FORK_MM
         return cls(
-            found=near.any(axis=1)[wanted].tolist(),
+            found=(opening @ near).any(axis=1)[wanted].tolist(),
             right=near.any(axis=0)[wide].tolist(),
             off_mm=[
                 told[int(np.argmin(away[n]))].diameter_mm - 2 * float(true.radius[n])

@@ -37,17 +37,24 @@ class Judged:
 def front_of(pool: Sequence[Scored], minimum_percent: float) -> list[Scored]:
     """Those of the pool that keep enough liver and that no other one beats, in order.
 
-    Where none keeps enough that works, those that keep enough by volume; where none does that
-    either, those that keep at least half as much as the one that keeps most.
+    Where none keeps enough that works, those that are `keeping` enough by volume.
     """
-    able = [s for s in pool if s.objectives.cut_area_mm2 > 0]
-    works = [s for s in able if s.objectives.flr_percent >= minimum_percent]
-    stays = [s for s in able if s.objectives.left_percent >= minimum_percent]
-    most = max((s.objectives.left_percent for s in able), default=0.0)
-    left = works or stays or [s for s in able if s.objectives.left_percent >= most / 2]
+    stays = keeping(pool, minimum_percent)
+    left = [s for s in stays if s.objectives.flr_percent >= minimum_percent] or stays
     if not left:
         return []
     return [left[n] for n in non_dominated(np.array([s.objectives.costs for s in left]))]
+
+
+def keeping(pool: Sequence[Scored], minimum_percent: float) -> list[Scored]:
+    """Those of the pool that keep enough liver by volume.
+
+    Where none does, those that keep at least half as much as the one that keeps most.
+    """
+    able = [s for s in pool if s.objectives.cut_area_mm2 > 0]
+    most = max((s.objectives.left_percent for s in able), default=0.0)
+    least = minimum_percent if most >= minimum_percent else most / 2
+    return [s for s in able if s.objectives.left_percent >= least]
 
 
 def in_order(

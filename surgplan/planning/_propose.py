@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from surgplan.errors import UsageError
 from surgplan.planning._assess import Question, judged
 from surgplan.planning._assessment import Assessment
-from surgplan.planning._choose import Judged, front_of, in_order, judged_best
+from surgplan.planning._choose import Judged, front_of, in_order, judged_best, keeping
 from surgplan.planning._cut import Cut
 from surgplan.planning._familiar import familiar, spare
 from surgplan.planning._families import Families
@@ -25,7 +25,8 @@ from surgplan.volume import LabelMap
 
 Progress = Callable[[float, str], None]
 
-_EXTRA_MM = 0.1  # cuts are laid this much wider, so that the margin holds as computed
+_EXTRA_MM = (0.3, 0.1)  # cuts are laid this much wider, so that the margin holds as computed
+_NARROW_MM = 2.0  # below, an assessment may find up to 0.2 mm too little
 
 
 def propose(  # noqa: PLR0913 (one call with the words of the command line)
@@ -87,7 +88,7 @@ def propose(  # noqa: PLR0913 (one call with the words of the command line)
     families = Families(
         prepared=prepared,
         scorer=Scorer.of(prepared, Samples.of(prepared)),
-        margin_mm=margin_mm + _EXTRA_MM,
+        margin_mm=margin_mm + _EXTRA_MM[margin_mm >= _NARROW_MM],
         seed=seed,
     )
     tell(0.3, "searching cuts")
@@ -99,13 +100,14 @@ def propose(  # noqa: PLR0913 (one call with the words of the command line)
 
 def _ordered(families: Families, count: int, minimum_percent: float) -> list[Scored]:
     """Candidates in the order in which they are wanted."""
-    known = list(familiar(families))
-    front = known
+    pool = list(familiar(families))
+    front = pool
     if families.prepared.tumours:
-        front = front_of([*known, *families.every()], minimum_percent)
+        pool += families.every()
+        front = front_of(pool, minimum_percent)
     ordered = in_order(front, families.scorer, count, minimum_percent)
     if len(ordered) < count:
-        more = [*ordered, *known, *spare(families)]
+        more = [*ordered, *keeping([*pool, *spare(families)], minimum_percent)]
         ordered = in_order(more, families.scorer, len(more), minimum_percent)
     return ordered
 

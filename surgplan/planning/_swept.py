@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,14 @@ from surgplan.planning._resection import Vector
 from surgplan.planning._runs import Runs
 from surgplan.planning._tumours import TumourShape
 
-_STEP_MM = (0.75, 1.25)
+_STEPS_MM = (0.75, 1.25)  # between nodes, of narrow margins and of others
+_NARROW_MM = 5.0
+"""Between nodes h apart, a rounding with a radius of m is cut short by about h² / 4m; below this
+margin what that lacks is looked up and added."""
+
+_AROUND = np.array([w for w in product((-1.0, 0.0, 1.0), repeat=3) if any(w)])
+_AROUND /= np.linalg.norm(_AROUND, axis=1)[:, None]
+
 PAD_MM = 8.0
 """The grid reaches this far beyond the cut, so that a block that the cut passes lies within it."""
 
@@ -61,11 +69,12 @@ class SweptTumour:
     @lru_cache(maxsize=32)
     def of(cls, shape: TumourShape, corridor: Corridor, margin_mm: float) -> SweptTumour:
         """Sweep a tumour along its corridor and lay a margin around it."""
-        curved = margin_mm + shape.tumour.diameter_mm / 2
-        step = float(np.clip(np.sqrt(0.2 * curved), *_STEP_MM))
+        step = _STEPS_MM[margin_mm >= _NARROW_MM]
         lattice = _lattice(shape, corridor.direction, step)
         low, distance = lattice.distance(margin_mm)
         field = np.minimum.accumulate(distance, axis=0) - margin_mm
+        if margin_mm < _NARROW_MM:
+            field -= lattice.lacking_mm(field, low, margin_mm)
         return cls(
             centre_mm=shape.tumour.centre_mm,
             axes=lattice.axes,
@@ -190,6 +199,12 @@ class _Lattice:
         distance[ask] = self._searched(nodes, low, ask)
         distance[ask & inside] *= -1
         return low, distance
+
+    def lacking_mm(self, field: Values, low: npt.NDArray[np.int64], margin_mm: float) -> float:
+        """How far points at the margin around the tumour's surface lie outside of a field."""
+        index = (self._surface / self._step - low)[:, None] + _AROUND * (margin_mm / self._step)
+        found = ndimage.map_coordinates(field, index.reshape(-1, 3).T, order=1, mode="nearest")
+        return max(float(found.max()), 0.0)
 
     def _searched(
         self, nodes: Points, low: npt.NDArray[np.int64], ask: npt.NDArray[np.bool_]

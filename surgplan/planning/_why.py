@@ -62,6 +62,8 @@ def _place(one: Judged, among: Sequence[Judged]) -> str:
     beside = costs[1 + int(np.argmin(np.linalg.norm(scaled[1:] - scaled[0], axis=1)))]
     gains = [w for w, own, other in zip(_MORE, costs[0], beside, strict=True) if own < other]
     losses = [w for w, own, other in zip(_MORE, costs[0], beside, strict=True) if own > other]
+    if not losses:
+        return f"It has {_listed(gains)} than the proposal most like it. ".format(kept=kept)
     return (
         f"A compromise: next to the proposal most like it, it has {_listed(gains)}; "
         f"that one has {_listed(losses)}. "

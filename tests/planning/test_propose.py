@@ -120,6 +120,25 @@ def test_tumours_everywhere_are_still_cleared_and_flagged(space):
     assert any("below 40 %" in flag for plan in found for flag in plan.assessment.flags)
 
 
+def test_narrow_margins_get_the_same_kinds(space):
+    label_map = one_tumour(space)
+    found = propose(label_map, margin_mm=1.0, count=4)
+    assert found[0].name == "wedge"
+    for plan in found:
+        assert plan.assessment.smallest_margin_mm >= 1.0
+        assert not any("below the 1 mm" in flag for flag in plan.assessment.flags)
+
+
+def test_what_fills_up_keeps_liver_too(space):
+    body = space((2.5, 2.0, 2.0), (42, 30, 30)).ellipsoid(LIVER, (0, 0, 0), (40, 28, 26))
+    for axis, reach in ((0, 32), (1, 21), (2, 19)):  # a plane for all leaves nearly nothing
+        for side in (-1, 1):
+            body = body.ball(LIVER_TUMOUR, side * reach * np.eye(3)[axis], 4)
+    found = propose(body.label_map, margin_mm=3.0, count=40)
+    assert len(found) >= 3
+    assert min(plan.assessment.flr_percent for plan in found) > 22  # 25, by coarse samples
+
+
 def test_progress_rises_to_one(space):
     told = []
     propose(one_tumour(space), margin_mm=5.0, progress=lambda f, text: told.append((f, text)))

@@ -73,6 +73,18 @@ def test_no_liver_stays_within_the_margin(one_ball, wedge):
     assert margin.margin_mm == pytest.approx(8.0, abs=0.15)
 
 
+@pytest.mark.parametrize("margin_mm", [1.0, 2.0, 3.5])
+def test_narrow_margins_hold_too(one_ball, margin_mm):
+    wedge = WedgeResection.around(one_ball, tumours_of(one_ball), margin_mm)
+    geometry = one_ball.geometry
+    tumour = cKDTree(geometry.to_lps(np.argwhere(one_ball.mask(LIVER_TUMOUR))))
+    near = np.random.default_rng(5).uniform(-13, 13, (60000, 3)) + np.array([3, 2, 12])
+    distance, _ = tumour.query(near)
+    assert (wedge.distance_mm(near[distance <= margin_mm]) <= 0.02).all()
+    (margin,) = assess(one_ball, wedge, margin_mm=margin_mm).tumours
+    assert margin_mm - 0.25 <= margin.margin_mm <= margin_mm + 0.25
+
+
 def test_the_piece_comes_out(one_ball, wedge):
     """What is resected stays resected all the way along the corridor."""
     _, direction = frame(wedge)
