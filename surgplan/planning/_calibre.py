@@ -10,8 +10,8 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from surgplan.planning._boundary import Points
-from surgplan.planning._tube_fit import Wall, tube_radii
-from surgplan.volume import Geometry, box_of
+from surgplan.planning._tube_fit import Wall, lumen, tube_radii
+from surgplan.volume import Geometry
 
 _STEP_MM = 1.0
 _SMOOTH_PLACES = 5
@@ -22,6 +22,8 @@ _LEAST_WALL = 6
 _THICK = 2.0
 _OWN_WALL, _OWN_WALL_MM = 1.5, 1.5
 """Wall farther away than this many rough radii, and so many mm, is that of another vessel."""
+
+Mask = npt.NDArray[np.bool_]
 
 
 def smooth_line(points: Points) -> Points:
@@ -45,22 +47,20 @@ def shortened(line: Points, by_mm: float) -> Points:
     return np.concatenate([line[along < stop], [end]])
 
 
-def wall_points(mask: npt.NDArray[np.bool_], geometry: Geometry) -> Points:
+def wall_points(mask: Mask, geometry: Geometry, opens_into: Mask | None = None) -> Points:
     """LPS points ``(n, 3)`` half-way between face neighbours of which one is in the mask.
 
     Their distances to the axis of a tube scatter evenly about its radius. Faces between thick
     slices say little about a thin vessel and are left out: the others lie on its wall wherever a
-    slice cuts it.
+    slice cuts it. Where the mask opens into another one there is no wall.
     """
     spacing = geometry.spacing_mm
-    box = box_of(mask, geometry)
-    padded = np.pad(mask[box], 1)
-    start = np.array([s.start for s in box]) - 1
+    kinds, start = lumen(mask, geometry, opens_into)
     found = []
     for axis in range(3):
         if spacing[axis] > _THICK * min(spacing):
             continue
-        step = np.argwhere(np.diff(padded.view(np.int8), axis=axis) != 0).astype(np.float64)
+        step = np.argwhere(np.abs(np.diff(kinds, axis=axis)) == 1).astype(np.float64)
         step[:, axis] += 0.5
         found.append(step + start)
     return geometry.to_lps(np.concatenate(found))
@@ -72,6 +72,8 @@ def calibres(
     fallback: Sequence[npt.NDArray[np.float64]],
     wall: Points,
     thick: Wall | None = None,
+    *,
+    opens: bool = False,
 ) -> list[npt.NDArray[np.float64]]:
     """Radius at each point of each line.
 
@@ -87,6 +89,9 @@ def calibres(
         `wall_points` of the mask.
     thick
         The same wall where slices are thick: there tubes are fitted to it.
+    opens
+        Whether the roots open into a wider vessel: a line may begin at the rim of its mouth, where
+        one side of the wall is near and the other far.
     """
     counts = [len(line) for line in lines]
     distance, near = cKDTree(np.concatenate(list(lines))).query(wall)
@@ -108,7 +113,8 @@ def calibres(
         own = tube_radii(lines, own, fallback, thick)
     radii: list[npt.NDArray[np.float64]] = []
     for line, above, radius in zip(lines, parents, own, strict=True):
-        inside = 0.0 if above is None else float(radii[above][-1])
+        mouth = float(np.median(radius)) if opens else 0.0
+        inside = mouth if above is None else float(radii[above][-1])
         radii.append(_outside_parent(line, radius, inside))
     return radii
 
@@ -116,7 +122,7 @@ def calibres(
 def _outside_parent(
     line: Points, radius: npt.NDArray[np.float64], inside_mm: float
 ) -> npt.NDArray[np.float64]:
-    """Radius as beyond the parent's wall, where the line still runs inside the parent."""
+    """Radius as beyond so many mm, where the line still runs inside its parent or its mouth."""
     along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
     hidden = along < min(inside_mm, along[-1] / 2)
     if hidden.any():

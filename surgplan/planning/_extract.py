@@ -22,7 +22,7 @@ from surgplan.planning._rooted import (
     rooted_at,
     within,
 )
-from surgplan.planning._roots import hepatic_roots, portal_root
+from surgplan.planning._roots import hepatic_roots, portal_root, without_rims
 from surgplan.planning._skeleton import skeleton_of
 from surgplan.planning._tube_fit import Wall
 from surgplan.planning._vessel_tree import (
@@ -180,11 +180,7 @@ def _every_few(label_map: LabelMap) -> LabelMap:
 def tree_at(site: Site, system: VesselSystem, settings: TreeSettings) -> VesselTree:
     """As `vessel_tree`, where the liver is known already."""
     geometry = site.label_map.geometry
-    mask = site.label_map.mask(PORTAL_VEIN if system == "portal" else HEPATIC_VEINS)
-    cava_mm = np.empty((0, 3))
-    if system == "hepatic":
-        mask, cava = split_cava(mask, site.label_map.mask(VENA_CAVA), geometry)
-        cava_mm = wall_points(cava, geometry) if cava.any() else cava_mm
+    mask, cava = _veins_and_cava(site, system)
     if not mask.any():
         msg = f"the label map has no {system} vein near the liver; segment the vessels first"
         raise NothingToDoError(msg)
@@ -193,7 +189,9 @@ def tree_at(site: Site, system: VesselSystem, settings: TreeSettings) -> VesselT
     if system == "portal":
         rooted = portal_root(skeleton, inside)
     else:
-        rooted = within(rooted_at(skeleton, hepatic_roots(skeleton, cava_mm)), inside)
+        cava_mm = wall_points(cava, geometry) if cava.any() else np.empty((0, 3))
+        rooted = rooted_at(skeleton, hepatic_roots(skeleton, cava_mm))
+        rooted = within(without_rims(rooted, cava_mm), inside)
     rooted, spurs = pruned(rooted)
     repairs = Repairs(
         gaps_bridged=skeleton.gaps_bridged,
@@ -201,12 +199,22 @@ def tree_at(site: Site, system: VesselSystem, settings: TreeSettings) -> VesselT
         spurs_pruned=spurs,
         fragments=_fragments(rooted, inside, settings.salt_mm),
     )
-    branches = _branches(rooted, wall_points(mask, geometry), Wall.of(mask, geometry))
+    walls = wall_points(mask, geometry, cava), Wall.of(mask, geometry, cava)
+    branches = _branches(rooted, *walls, opens=system == "hepatic")
     if not branches:
         msg = f"the {system} vein is a speck without a course; segment the vessels first"
         raise NothingToDoError(msg)
     tree = VesselTree(system=system, branches=branches, repairs=repairs)
     return labelled(tree, site.liver_mm)
+
+
+def _veins_and_cava(site: Site, system: VesselSystem) -> tuple[Mask, Mask]:
+    """A system's mask, and the vena cava that it opens into, which may be empty."""
+    if system == "portal":
+        mask = site.label_map.mask(PORTAL_VEIN)
+        return mask, np.zeros_like(mask)
+    veins, cava = site.label_map.mask(HEPATIC_VEINS), site.label_map.mask(VENA_CAVA)
+    return split_cava(veins, cava, site.label_map.geometry)
 
 
 def _fragments(
@@ -238,7 +246,9 @@ def _fragments(
     return tuple(found)
 
 
-def _branches(rooted: Rooted, wall_mm: Points, thick: Wall | None) -> tuple[VesselBranch, ...]:
+def _branches(
+    rooted: Rooted, wall_mm: Points, thick: Wall | None, *, opens: bool
+) -> tuple[VesselBranch, ...]:
     chains = chains_of(rooted)
     if not chains:
         return ()
@@ -257,7 +267,7 @@ def _branches(rooted: Rooted, wall_mm: Points, thick: Wall | None) -> tuple[Vess
             ndimage.median_filter(skeleton.radius_mm[chain.places], 3, mode="nearest"),
         ))  # fmt: skip
     parents = [c.parent for c in chains]
-    radii = calibres(lines, parents, rough, wall_mm, thick)
+    radii = calibres(lines, parents, rough, wall_mm, thick, opens=opens)
     orders = _orders(parents, [float(np.median(r)) for r in radii])
     return tuple(
         VesselBranch(order=order, parent=parent, points_mm=line, radius_mm=radius)

@@ -74,13 +74,33 @@ def hepatic_roots(skeleton: Skeleton, cava_mm: Points) -> list[int]:
         thickest end of the largest piece if nothing comes near it.
     """
     if len(cava_mm):
-        away = cKDTree(cava_mm).query(skeleton.points_mm)[0] - skeleton.radius_mm
+        away = _from_cava(skeleton, cava_mm)
         roots = _one_each(skeleton, np.flatnonzero(away <= _MOUTH_MM), away)
         roots += _lost_mouths(skeleton, roots, away)
         if roots:
             return roots
     everywhere = np.ones(len(skeleton.points_mm), dtype=bool)
     return [_thickest_end(skeleton, _largest_piece(skeleton, everywhere))]
+
+
+def without_rims(rooted: Rooted, cava_mm: Points) -> Rooted:
+    """Without short ends that come back to the vena cava: they are the rim of a mouth, no veins."""
+    if not len(cava_mm):
+        return rooted
+    kids, parent = rooted.kids(), rooted.parent.copy()
+    back = (kids == 0) & (parent >= 0) & (_from_cava(rooted.skeleton, cava_mm) <= _MOUTH_MM)
+    for leaf in np.flatnonzero(back):
+        path = rooted.path_up(int(leaf), kids >= 2)
+        steps = np.diff(rooted.skeleton.points_mm[path], axis=0)
+        if kids[path[-1]] >= 2 and np.linalg.norm(steps, axis=1).sum() <= _APART_MM:
+            parent[path[:-1]] = APART
+    return Rooted(skeleton=rooted.skeleton, parent=parent)
+
+
+def _from_cava(skeleton: Skeleton, cava_mm: Points) -> npt.NDArray[np.float64]:
+    """How much lies between the walls of the veins and of the vena cava at each place, mm."""
+    away: npt.NDArray[np.float64] = cKDTree(cava_mm).query(skeleton.points_mm)[0]
+    return away - skeleton.radius_mm
 
 
 def _lost_mouths(skeleton: Skeleton, roots: list[int], away: npt.NDArray[np.float64]) -> list[int]:

@@ -87,19 +87,17 @@ class Wall:
     slices_mm: Values
 
     @classmethod
-    def of(cls, mask: Mask, geometry: Geometry) -> Wall | None:
-        """The wall of a mask that is not empty; None where slices are not thick."""
+    def of(cls, mask: Mask, geometry: Geometry, opens_into: Mask | None = None) -> Wall | None:
+        """The wall of a mask that is not empty, see `lumen`; None where slices are not thick."""
         spacing = np.array(geometry.spacing_mm)
         thick = spacing > max(_THICK * spacing.min(), _THICK_MM)
         if not thick.any():
             return None
-        box = box_of(mask, geometry)
-        start = np.array([s.start for s in box]) - 1
-        padded = np.pad(mask[box], 1).view(np.int8)
+        kinds, start = lumen(mask, geometry, opens_into)
         inside, outside, apart = [], [], []
         for axis in range(3):
-            step = np.diff(padded, axis=axis)
-            first = np.argwhere(step)
+            step = np.diff(kinds, axis=axis)
+            first = np.argwhere(np.abs(step) == 1)
             second = first + np.eye(3, dtype=np.int64)[axis]
             enters = (step[tuple(first.T)] > 0)[:, None]
             inside.append(np.where(enters, second, first) + start)
@@ -111,6 +109,20 @@ class Wall:
             apart=np.concatenate(apart),
             slices_mm=geometry.affine[:3, int(np.argmax(spacing))],
         )
+
+
+def lumen(
+    mask: Mask, geometry: Geometry, opens_into: Mask | None = None
+) -> tuple[npt.NDArray[np.int8], Places]:
+    """A box around a mask that is not empty, and the index of its first voxel.
+
+    1 in the mask, 3 in what it opens into, 0 elsewhere: its wall is where that changes by 1.
+    """
+    box = box_of(mask, geometry, margin_mm=max(geometry.spacing_mm))
+    kinds = np.pad(mask[box], 1).view(np.int8)
+    if opens_into is not None:
+        kinds[np.pad(opens_into[box] & ~mask[box], 1)] = 3
+    return kinds, np.array([s.start for s in box]) - 1
 
 
 def tube_radii(

@@ -206,6 +206,27 @@ def test_hepatic_veins_begin_at_the_vena_cava_and_are_named(trees):
         assert abs(wall) <= 4.0
 
 
+@pytest.mark.parametrize("own_label", [True, False], ids=["cava labelled", "cava in the veins"])
+@pytest.mark.parametrize("slices_mm", [0.8, 2.5, 5.0])
+def test_veins_are_as_wide_at_their_mouth_as_beyond(space, slices_mm, own_label):
+    empty = space((slices_mm, 0.8, 0.8), (60, 50, 60), 3)
+    liver = empty.ellipsoid(LIVER, (0, 0, 0), (55, 42, 50))
+    cava = VENA_CAVA if own_label else HEPATIC_VEINS
+    both = liver.tube(cava, (0, 36, 0), (0, 0, 1), 11)
+    stem = np.array([(0, 36, 0), (20, 22, 6)], float)
+    for course, radius in (
+        (stem, 4.0),
+        (np.array([stem[1], (26, 4, 16)], float), 2.5),
+        (np.array([stem[1], (26, 4, -10)], float), 2.5),
+    ):
+        inside = tube(both.points.reshape(-1, 3), course, radius).reshape(both.array.shape)
+        both = both.paint(HEPATIC_VEINS, inside & (both.array == LIVER.label))
+    tree = vessel_tree(both.label_map, "hepatic")
+    (root,) = (tree.branches[n] for n in tree.roots)
+    assert len(tree.branches) == 3
+    assert np.abs(root.radius_mm[:5] - 4.0).max() <= (0.25 if slices_mm < 5 else 0.4)
+
+
 def test_the_vena_cava_is_split_off_hepatic_veins_that_share_its_label():
     whole = body(grid((1.2, 1.2, 1.2)))
     array = whole.array.copy()
