@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -57,6 +58,16 @@ class Pointer:
         )
 
 
+class Stroke(Protocol):
+    """What is drawn while the mouse is pressed."""
+
+    def go(self, pointer: Pointer) -> None:
+        """The mouse moved there."""
+
+    def lift(self) -> None:
+        """The mouse was released."""
+
+
 class CutMouse:
     """Drags and clicks of a viewer turned into changes of the cut.
 
@@ -68,6 +79,9 @@ class CutMouse:
         Whose mouse.
     clicked
         Called with the pointer for a click that took hold of nothing; returns whether it was used.
+    drawn
+        Called with the pointer for a press that took hold of nothing; returns what is drawn from
+        there, or None.
     """
 
     def __init__(
@@ -76,11 +90,13 @@ class CutMouse:
         scene: CutScene,
         viewer: Any,
         clicked: Callable[[Pointer], bool] | None = None,
+        drawn: Callable[[Pointer], Stroke | None] | None = None,
     ) -> None:
         self.planner = planner
         self.scene = scene
         self.viewer = viewer
         self.clicked = clicked
+        self.drawn = drawn
         viewer.mouse_drag_callbacks.append(self.drag)
 
     def close(self) -> None:
@@ -94,27 +110,42 @@ class CutMouse:
         if move is None:
             yield from self._click(viewer, event, pointer)
             return
+        held = False
+        with self._hand_on_cut(viewer):
+            yield
+            while event.type == "mouse_move":
+                held |= self._move(move, Pointer.of(viewer, event))
+                yield
+            if held:
+                self.planner.let_go()
+                self.scene.refresh()
+
+    @contextmanager
+    def _hand_on_cut(self, viewer: Any) -> Iterator[None]:
+        """While the hand is on the cut, the patient stays where it is."""
         camera = viewer.scene.camera
         before = camera.mouse_pan
-        camera.mouse_pan = False  # the hand is on the cut, not on the patient
-        held = False
+        camera.mouse_pan = False
         self.scene.hold_in(viewer)
-        yield
-        while event.type == "mouse_move":
-            held |= self._move(move, Pointer.of(viewer, event))
+        try:
             yield
-        camera.mouse_pan = before
-        if held:
-            self.planner.let_go()
-            self.scene.refresh()
-        self.scene.hold_in(None)
+        finally:
+            camera.mouse_pan = before
+            self.scene.hold_in(None)
 
     def _click(self, viewer: Any, event: Any, pointer: Pointer) -> Iterator[None]:
+        stroke = self.drawn(pointer) if self.drawn is not None and event.button == 1 else None
         dragged = False
-        yield
-        while event.type == "mouse_move":
-            dragged = True
+        with self._hand_on_cut(viewer) if stroke is not None else nullcontext():
             yield
+            while event.type == "mouse_move":
+                dragged = True
+                if stroke is not None:
+                    stroke.go(Pointer.of(viewer, event))
+                yield
+            if dragged and stroke is not None:
+                stroke.lift()
+                self.scene.refresh()
         if not dragged and self.clicked is not None and event.button == 1:
             self.clicked(pointer)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import numpy.typing as npt
 from psygnal import Signal
 
 from napari_surgplan import _starts
-from napari_surgplan._mouse import Pointer
+from napari_surgplan._mouse import Pointer, Stroke
 from napari_surgplan._pick import first_hit, nearest_to_ray
 from napari_surgplan._planner import Planner
 from surgplan.errors import SurgplanError, UsageError
@@ -19,10 +22,12 @@ Points = npt.NDArray[np.float64]
 
 HINTS: dict[str, str] = {
     "territory": "Click a branch of the portal vein: what hangs on it is resected.",
-    "drawn": "Click points on the liver, from one edge to the other; two are enough.",
+    "drawn": "Draw across the liver with the mouse pressed, or click two points or more on it.",
 }
 DOUBTFUL = "what hangs on a branch of it is not sure. Check the specimen on the slices."
 _NEAR_MM, _NEAR_PIXELS = 8.0, 6.0
+_STEP_MM = 15.0
+"""Between the points of a path that is drawn with the mouse pressed: as many handles as needed."""
 
 
 class PlanClicks:
@@ -60,36 +65,58 @@ class PlanClicks:
 
     def click(self, pointer: Pointer) -> bool:
         """Use a click; whether it was for this."""
-        try:
+        with self._told():
             if self.mode == "territory":
                 self._vessel(pointer)
             elif self.mode == "drawn":
                 self._point(pointer)
             else:
                 return False
-        except SurgplanError as e:
-            self.planner.session.message.emit(str(e))
         return True
 
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What cannot be cut is told, and no more."""
+        try:
+            yield
+        except SurgplanError as e:
+            self.planner.session.message.emit(str(e))
+
+    def press(self, pointer: Pointer) -> Stroke | None:
+        """A path that is drawn from here; None where no liver is, or in another mode."""
+        point = self.on_liver(pointer) if self.mode == "drawn" else None
+        return None if point is None else _Path(self, pointer, point)
+
+    def draw(self, path: list[Points], depth: Points) -> None:
+        """A path instead of the points clicked so far, while the hand is still on it."""
+        self.path, self._depth = path, depth
+        with self._told():
+            self._cut(held=True)
+
     def _point(self, pointer: Pointer) -> None:
-        point = self._on_liver(pointer)
+        point = self.on_liver(pointer)
         if point is None:
             msg = "no liver is there; click on its surface"
             raise UsageError(msg)
         if self._depth is None:
             self._depth = _depth_of(pointer)
         self.path.append(point)
+        self._cut(held=False)
+
+    def _cut(self, *, held: bool) -> None:
+        """The cut along the path, once it has two points."""
         prepared = self.planner.prepared
-        if len(self.path) < 2 or prepared is None:
+        if len(self.path) < 2 or prepared is None or self._depth is None:
             return
         cut = _starts.drawn(prepared, self.planner.tumours, np.array(self.path), self._depth)
         if self._begun:
-            self.planner.go_on_with(cut)
+            self.planner.go_on_with(cut, held=held)
         else:
             self._begun = True
-            self.planner.begin("drawn", cut)
+            self.planner.begin("drawn", cut, held=held)
 
-    def _on_liver(self, pointer: Pointer) -> Points | None:
+    def on_liver(self, pointer: Pointer) -> Points | None:
+        """Where the liver is under the pointer, LPS; None beside it."""
         if pointer.direction is None:
             return pointer.point_mm
         liver = [s for s in self.planner.session.surfaces if s.segment.code == LIVER.code]
@@ -133,6 +160,27 @@ class PlanClicks:
     def _vessels(self) -> list[Surface]:
         codes = (PORTAL_VEIN.code, HEPATIC_VEINS.code)
         return [s for s in self.planner.session.surfaces if s.segment.code in codes]
+
+
+class _Path:
+    """A path drawn with the mouse pressed."""
+
+    def __init__(self, clicks: PlanClicks, pressed: Pointer, start_mm: Points) -> None:
+        self._clicks, self._pressed, self._points = clicks, pressed, [start_mm]
+
+    def go(self, pointer: Pointer) -> None:
+        """On to the pointer, if that is on the liver and far enough."""
+        point = self._clicks.on_liver(pointer)
+        if point is not None and np.linalg.norm(point - self._points[-1]) >= _STEP_MM:
+            self._points.append(point)
+            self._clicks.draw(self._points, _depth_of(self._pressed))
+
+    def lift(self) -> None:
+        """The path is whole; one without a length is a click."""
+        if len(self._points) < 2:
+            self._clicks.click(self._pressed)
+        else:
+            self._clicks.planner.let_go()
 
 
 def _beside(

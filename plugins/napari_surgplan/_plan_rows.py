@@ -13,6 +13,7 @@ from surgplan.planning import (
     TumourMargin,
     Verdict,
     VesselCut,
+    percent_in_words,
 )
 
 State = Literal["good", "bad", "plain"]
@@ -66,7 +67,8 @@ def headline(standing: Standing) -> Headline:
     missed = [t for t in assessment.tumours if not (t.resected and _clears(t, assessment))]
     against += [_missed(t, assessment) for t in missed]
     against += [
-        f"{v.value_percent:.0f} % {v.name} stay{grown}, at least {v.minimum_percent:.0f} % wanted"
+        f"{percent_in_words(v.value_percent)} {v.name} stay{grown}, "
+        f"at least {v.minimum_percent:g} % wanted"
         for v in verdicts
         if not v.passed
     ]
@@ -147,7 +149,7 @@ def _remnant(assessment: Assessment) -> Iterator[Row]:
             yield Row(
                 group="Remnant",
                 name=_short(quantity.name[:1].upper() + quantity.name[1:]).removesuffix(_OF_IT),
-                text=f"{quantity.value:.1f} %",
+                text=percent_in_words(quantity.value),
                 value=quantity.value,
                 tip=f"{quantity.formula} ({inputs})",
             )
@@ -165,7 +167,7 @@ def _verdict(verdict: Verdict) -> Row:
     return Row(
         group="Remnant",
         name=_short(f"FLR {verdict.name}"),
-        text=f"{verdict.value_percent:.1f} % (≥ {verdict.minimum_percent:g} %)",
+        text=f"{percent_in_words(verdict.value_percent)} (≥ {verdict.minimum_percent:g} %)",
         value=verdict.value_percent,
         state="good" if verdict.passed else "bad",
         tip=f"{verdict.name.capitalize()}. Threshold: {verdict.source}",
@@ -198,7 +200,7 @@ def _function(assessment: Assessment) -> Iterator[Row]:
         yield Row(group="Function", name=name, text="not assessed", tip=tip)
         return
     most = "" if function.complete else "≤ "
-    words = f"{most}{function.functional_ml:.0f} ml, {most}{function.flr_percent:.1f} %"
+    words = f"{most}{function.functional_ml:.0f} ml, {most}{percent_in_words(function.flr_percent)}"
     yield Row(group="Function", name=name, text=words, value=function.functional_ml, tip=tip)
     losses = (
         ("Without supply", function.devascularised_ml),

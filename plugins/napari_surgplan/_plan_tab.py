@@ -23,6 +23,7 @@ from napari_surgplan._kind_row import KindRow
 from napari_surgplan._map_picture import picture_of
 from napari_surgplan._mice import Mice
 from napari_surgplan._mouse import CutMouse
+from napari_surgplan._nearest_button import NearestButton
 from napari_surgplan._newest import Newest
 from napari_surgplan._plan_bar import PlanBar
 from napari_surgplan._plan_clicks import HINTS, PlanClicks
@@ -100,7 +101,8 @@ class PlanTab(QWidget):
         )
 
     def _mouse(self, view: Any) -> CutMouse:
-        return CutMouse(self.planner, self.scene, view, clicked=self.clicks.click)
+        clicks = self.clicks
+        return CutMouse(self.planner, self.scene, view, clicked=clicks.click, drawn=clicks.press)
 
     def _begun(self, kind: str, resection: Resection) -> None:
         self.planner.begin(kind, resection)
@@ -116,6 +118,7 @@ class PlanTab(QWidget):
         self.finish = QPushButton("Done")
         self.finish.setToolTip("No more clicks (Return)")
         self.finish.setShortcut("Return")
+        self.nearest = NearestButton(self.session, self.planner)
         self.wishes = WishesBox()
         self.proposals = ProposalBar(self.session, self.planner)
         self.stages = StageBox(self.planner)
@@ -151,6 +154,7 @@ class PlanTab(QWidget):
         layout.addWidget(self.wishes)
         layout.addLayout(second)
         third = QHBoxLayout()
+        third.addWidget(self.nearest, 1)
         third.addWidget(self.stages.button, 1)
         for eye in (self.line, self.tint):
             eye.setChecked(True)
@@ -186,6 +190,7 @@ class PlanTab(QWidget):
         self.clicks.changed.connect(self._show_hint)
         self.finish.clicked.connect(self.clicks.stop)
         self.swap.clicked.connect(planner.swap_sides)
+        self.nearest.clicked.connect(self.clicks.stop)
         self.line.toggled.connect(lambda on: self.scene.show_on_slices(line=on))
         self.tint.toggled.connect(lambda on: self.scene.show_on_slices(tint=on))
         for show in (self._show_hint, self._show_plans):  # more may be known of stages by then

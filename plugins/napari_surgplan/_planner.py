@@ -131,11 +131,15 @@ class Planner:
         """A first cut of a kind in `STARTS`; up to a second, so on a worker."""
         return STARTS[kind](self._ready(), self.tumours, self.wishes.margin_mm)
 
-    def begin(self, kind: str, resection: Resection, why: str = "") -> None:
-        """A new plan with this cut; the second stage of the cut that is marked as the first."""
+    def begin(self, kind: str, resection: Resection, why: str = "", *, held: bool = False) -> None:
+        """A new plan with this cut; the second stage of the cut that is marked as the first.
+
+        One that is still held becomes a plan when it is let go.
+        """
         both = self.stager.joined(resection)
         kind = both.kind if isinstance(both, TwoStageResection) else kind
-        self._work_on(Draft(name=self.free_name(kind), resection=both, why=why), keep=True)
+        self.held = held
+        self._work_on(Draft(name=self.free_name(kind), resection=both, why=why), keep=not held)
 
     def hold(self, resection: Resection) -> None:
         """The cut while a handle is dragged: drawn at once, judged when there is time."""
@@ -162,10 +166,17 @@ class Planner:
             return None
         return Standing(plan=self._plan_of(draft, draft.assessment), stages=draft.stages)
 
-    def go_on_with(self, resection: Resection) -> None:
-        """What `begin` began is another cut by now: its last stage changes, in one go."""
+    def go_on_with(self, resection: Resection, *, held: bool = False) -> None:
+        """What `begin` began is another cut by now: its last stage changes, in one go or held."""
         if self.draft is not None:
-            self.change(with_second(self.draft.resection, resection))
+            self.hold(with_second(self.draft.resection, resection))
+            if not held:
+                self.let_go()
+
+    def lay(self, resection: Resection, why: str) -> None:
+        """Another cut in the plan at work, with a sentence on how it came about."""
+        if self.draft is not None:
+            self._work_on(Draft(name=self.draft.name, resection=resection, why=why), keep=True)
 
     def change(self, resection: Resection) -> None:
         """Another cut in the plan at work, in one go."""

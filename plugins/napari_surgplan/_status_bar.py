@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
@@ -20,6 +22,8 @@ from napari_surgplan._session import Session
 from napari_surgplan._work import Job
 
 TICK_MS = 200
+ROW_S, ROW_LINES = 20.0, 3
+"""So long, and so many of them, what was said stays when more is said."""
 
 
 class StatusBar(QWidget):
@@ -29,6 +33,7 @@ class StatusBar(QWidget):
         super().__init__()
         self._jobs: list[Job] = []
         self.word = ""
+        self._said: list[tuple[float, str]] = []
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
@@ -68,7 +73,7 @@ class StatusBar(QWidget):
 
     @ensure_main_thread  # type: ignore[untyped-decorator]
     def say(self, sentence: str) -> None:
-        """Show a sentence until the next one, or until the case changes."""
+        """Show a sentence, below what was said just before, until the case changes."""
         self._show(sentence, bold=False)
 
     @ensure_main_thread  # type: ignore[untyped-decorator]
@@ -80,14 +85,18 @@ class StatusBar(QWidget):
 
     def _forget(self) -> None:
         """The case is another one by now: what was said is of the one before."""
+        self._said.clear()
         if self.message.text():
-            self._show("", bold=False)
+            self.message.clear()
 
     def _show(self, sentence: str, *, bold: bool) -> None:
+        now = time.monotonic()
+        row = [(at, words) for at, words in self._said if now - at < ROW_S and words != sentence]
+        self._said = [*row, (now, sentence)][-ROW_LINES:]
         font = self.message.font()
         font.setBold(bold)
         self.message.setFont(font)
-        self.message.setText(sentence)
+        self.message.setText("\n".join(words for _, words in self._said))
 
     @property
     def job(self) -> Job | None:

@@ -46,6 +46,7 @@ from surgplan.planning._patient import (
     vauthey_ml,
     yu_ml,
 )
+from surgplan.planning._percent import percent_in_words
 from surgplan.planning._perfusion import Perfusion, Perfusions
 from surgplan.planning._pieces import Patches
 from surgplan.planning._plan import Plan, plan_from_json, plan_to_json, plan_to_mrk_json
@@ -188,6 +189,7 @@ __all__ = [
     "needle_paths",
     "objectives_of",
     "obstacles_of",
+    "percent_in_words",
     "plan_from_json",
     "plan_to_json",
     "plan_to_mrk_json",

@@ -13,6 +13,7 @@ from surgplan.planning._flags import flags_on_function
 from surgplan.planning._kinds import TwoStageResection, UnionResection
 from surgplan.planning._objectives import Scorer
 from surgplan.planning._patient import Patient
+from surgplan.planning._percent import percent_in_words
 from surgplan.planning._prepare import PreparedLiver
 from surgplan.planning._resection import Resection
 from surgplan.planning._samples import Samples
@@ -24,7 +25,8 @@ from surgplan.planning._wedge import WedgeResection
 
 Progress = Callable[[float, str], None]
 
-_LAID_MM = 0.1  # cuts are laid this much wider, so that the margin holds as computed
+_LAID_MM = (0.2, 0.5)
+"""Wedges are laid so much wider, so that the margin holds as computed where they meet the cut."""
 _ROUGH_PERCENT = 3.0
 _WEDGE_ML = 50.0
 """A wedge added is as far away as so much liver that changes sides."""
@@ -90,7 +92,7 @@ class _Trials:
     @cached_property
     def every_wedge(self) -> WedgeResection:
         ids = [shape.tumour.id for shape in self.prepared.tumours]
-        return WedgeResection.on(self.prepared, ids, self.question.margin_mm + _LAID_MM)
+        return WedgeResection.on(self.prepared, ids, self.question.margin_mm + _LAID_MM[0])
 
     def may_work(self, variant: Variant) -> bool:
         """Whether, roughly, enough keeps its vessels once every tumour is taken as well."""
@@ -108,8 +110,13 @@ class _Trials:
             t.tumour for t in said.tumours if not (t.resected and t.margin_mm >= margin_mm)
         )
         if missed and said.keeps_enough_liver and said.cut_area_mm2 > 0:
-            wedges = WedgeResection.on(self.prepared, missed, margin_mm + _LAID_MM)
-            yield self._try(variant, UnionResection(parts=(variant.resection, wedges)), missed)
+            for laid_mm in _LAID_MM:
+                wedges = WedgeResection.on(self.prepared, missed, margin_mm + laid_mm)
+                both = UnionResection(parts=(variant.resection, wedges))
+                helped = self._try(variant, both, missed)
+                yield helped
+                if helped.assessment.clears_tumours:
+                    break
 
     def _try(self, variant: Variant, cut: Resection, wedges: tuple[int, ...]) -> _Try:
         return _Try(
@@ -171,7 +178,7 @@ def nearest_feasible(
         begun=resection,
         question=Question(margin_mm=margin_mm, condition=condition, patient=patient),
     )
-    options = variants(prepared, samples, _main(resection), margin_mm + _LAID_MM)
+    options = variants(prepared, samples, _main(resection), margin_mm + _LAID_MM[0])
     return _chosen(_tried(trials, list(options), tell))
 
 
@@ -246,7 +253,7 @@ def _shortfall(tries: Sequence[_Try]) -> str:
     """How much liver stays where most does, and how much is wanted."""
     said = max((one.assessment for one in tries), key=lambda a: a.flr_percent)
     verdict = next((v for v in said.verdicts if not v.passed), said.verdicts[0])
-    stay = f"at most {verdict.value_percent:.1f} % {verdict.name} stay"
+    stay = f"at most {percent_in_words(verdict.value_percent)} {verdict.name} stay"
     return f"{stay}, at least {verdict.minimum_percent:g} % wanted"
 
 

@@ -8,6 +8,7 @@ from surgplan.planning._assessment import Verdict
 from surgplan.planning._functional import FunctionalRemnant
 from surgplan.planning._kinds import territories_in
 from surgplan.planning._margins import StructureDistance, TumourMargin
+from surgplan.planning._percent import percent_in_words
 from surgplan.planning._perfusion import Perfusions
 from surgplan.planning._prepare import PreparedLiver
 from surgplan.planning._resection import Resection
@@ -51,12 +52,12 @@ def flags_on_function(
     if low:
         first, *others = low
         also = "; ".join(
-            f"{v.value_percent * share:.3g} % {v.name}, below {v.minimum_percent:g} %"
+            f"{percent_in_words(v.value_percent * share)} {v.name}, below {v.minimum_percent:g} %"
             for v in others
         )
         yield (
-            f"The remnant is {first.value_percent:.3g} % {first.name}, but only "
-            f"{first.value_percent * share:.3g} % keeps {function.kept}: below "
+            f"The remnant is {percent_in_words(first.value_percent)} {first.name}, but only "
+            f"{percent_in_words(first.value_percent * share)} keeps {function.kept}: below "
             f"{first.minimum_percent:g} % ({first.source})" + (f"; also {also}." if also else ".")
         )
 
@@ -66,7 +67,7 @@ def flags_on_remnant(verdicts: Sequence[Verdict]) -> Iterator[str]:
     for verdict in verdicts:
         if not verdict.passed:
             yield (
-                f"The remnant is {verdict.value_percent:.3g} % {verdict.name}, below "
+                f"The remnant is {percent_in_words(verdict.value_percent)} {verdict.name}, below "
                 f"{verdict.minimum_percent:g} % ({verdict.source})."
             )
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from surgplan.planning import percent_in_words
+
 NOT_KNOWN = "–"
 
 Mark = Literal["yes", "care", "no"]
@@ -87,7 +89,7 @@ def percent(value: float | None) -> str:
     >>> percent(31.25)
     '31.2 %'
     """
-    return NOT_KNOWN if value is None else f"{value:.1f} %"
+    return NOT_KNOWN if value is None else percent_in_words(value)
 
 
 def share(value_percent: float, denominator: str) -> str:

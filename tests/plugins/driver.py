@@ -116,6 +116,7 @@ class Driver:
         self.qtbot.mousePress(native, LEFT, NONE, start)
         for step in range(1, steps + 1):
             self.qtbot.mouseMove(native, start + by * step / steps)
+            self.qtbot.wait(30)  # moves that come too fast are left out
         self.qtbot.mouseRelease(native, LEFT, NONE, start + by)
 
     def until(self, condition: Any) -> None:

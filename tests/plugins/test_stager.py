@@ -75,7 +75,7 @@ def test_the_verdict_is_that_on_the_remnant_once_grown(staged):
     told = headline(staged.standing)
     last = staged.standing.stages[-1]
     assert told.feasible == staged.standing.keeps_enough_liver is False
-    assert f"{last.flr_percent:.0f} % of the measured functional liver stay once grown" in told.text
+    assert f"{last.flr_percent:.1f} % of the measured functional liver stay once grown" in told.text
     wide = PlaneResection(point_mm=(5, 0, 0), normal=(-1, 0, 0))
     staged.go_on_with(wide)
     settled(staged)

@@ -27,6 +27,10 @@ pytestmark = [pytest.mark.gui, pytest.mark.slow, needs_screen]
 MARGIN_MM = 5.0
 VESSEL_MM = (-62.0, 0.0, 10.0)
 """On the portal vein, on the tumour's side of it."""
+THROUGH_IT_MM = ((-45.0, -10.0, 40.0), (-45.0, -10.0, -40.0))
+"""On the front of the liver, across the tumour."""
+BEYOND_IT_MM = ((-66.0, -10.0, 20.0), (-60.0, -10.0, -20.0))
+"""On its edge, nearly all of the liver on the tumour's side."""
 PATH_MM = ((-5.0, -10.0, 52.0), (-5.0, -10.0, -52.0))
 """On the front of the liver, the tumour on one side."""
 
@@ -64,6 +68,49 @@ def test_every_kind_of_cut_is_a_feasible_plan_within_three_clicks(ready) -> None
     tab.pages.setCurrentWidget(tab.compare)
     assert tab.compare.columnCount() == len(KINDS)
     driver.picture("plan-compare")
+
+
+def test_a_path_drawn_at_a_stroke_is_made_feasible_in_three_clicks(ready) -> None:
+    driver, tab, session = ready, ready.dock.tab(PlanTab), ready.session
+    before, camera = len(driver.done), driver.pane().viewer.scene.camera.angles
+    steps, _ = session.history.steps
+    driver.click(tab.buttons["drawn"])
+    start, end = (driver.pixel(point) for point in THROUGH_IT_MM)
+    driver.drag(THROUGH_IT_MM[0], end - start, steps=12)
+    driver.until(lambda: session.current_plan is not None and tab.nearest.isEnabled())
+    begun = session.current_plan
+    driver.picture("plan-stroke")
+    assert driver.pane().viewer.scene.camera.angles == camera
+    assert session.history.steps == (steps + 1, 0)  # a stroke is a step
+    assert 3 <= len(begun.resection.path_mm) < 12
+    assert tab.verdict.text().startswith("Not feasible: tumour 1")
+    driver.click(tab.nearest)
+    driver.until(lambda: session.current_plan is not begun)
+    assert len(driver.done) - before == 3
+    plan = session.current_plan
+    assert plan.assessment == assess(session.label_map, plan.resection, margin_mm=MARGIN_MM)
+    driver.until(lambda: tab.verdict.text().startswith("Feasible"))
+    assert tab.why.text() == plan.why
+    assert plan.why.startswith("Nearest feasible: ")
+    assert tab.clicks.mode is None
+    driver.picture("plan-made-feasible")
+    driver.click(tab.bar.undo)
+    assert session.current_plan.resection == begun.resection
+
+
+def test_where_no_cut_is_feasible_the_dock_says_which_limit_is_missed(ready) -> None:
+    driver, tab = ready, ready.dock.tab(PlanTab)
+    driver.click(tab.buttons["drawn"])
+    for point in BEYOND_IT_MM:
+        driver.click_at(point)
+    driver.until(tab.nearest.isEnabled)
+    driver.click(tab.nearest)
+    driver.idle()
+    told = driver.dock.status.message.text()
+    assert "no cut like this one is feasible" in told
+    assert "cleared by 5 mm, at most " in told
+    assert "at least 25 % wanted. Take a smaller margin" in told
+    driver.picture("plan-no-cut-is-feasible")
 
 
 def test_two_stages_are_planned_in_three_clicks_and_change_with_growth(ready) -> None:

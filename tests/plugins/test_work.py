@@ -92,3 +92,19 @@ def test_what_was_said_goes_once_the_case_is_another(session, qtbot, monkeypatch
     assert not bar.message.font().bold()
     session.plans_changed.emit()
     assert bar.message.text() == ""
+
+
+def test_what_is_said_in_a_row_stays_in_a_short_list(session, qtbot, monkeypatch) -> None:
+    from napari_surgplan._status_bar import StatusBar
+
+    now = [100.0]
+    monkeypatch.setattr("napari_surgplan._status_bar.time.monotonic", lambda: now[0])
+    bar = StatusBar(session)
+    qtbot.addWidget(bar)
+    for sentence in ("one", "two", "one", "three", "four"):
+        now[0] += 1
+        session.message.emit(sentence)
+    assert bar.message.text() == "one\nthree\nfour"
+    now[0] += 60
+    session.message.emit("much later")
+    assert bar.message.text() == "much later"
