@@ -26,6 +26,7 @@ from napari_surgplan._session import Session
 from napari_surgplan._work import start, tell_error
 from surgplan.errors import SurgplanError
 from surgplan.io import Case
+from surgplan.report import PDF_NEEDS
 
 NO_SCAN = "Nothing to export yet. <b>Next:</b> open a scan in the tab Open."
 NO_LABELS = "Structures, surfaces and the report follow once the tab Anatomy has found them."
@@ -132,7 +133,8 @@ class ExportTab(QWidget):
             self._follow()
         link = QUrl.fromLocalFile(str(path)).toString()
         self.written.setText(f'Written: <a href="{link}" style="color: #5ad1e6">{path}</a>')
-        self.session.message.emit(f"Written: {path}")
+        lacks_pdf = write is export_report and not path.with_suffix(".pdf").is_file()
+        self.session.message.emit(f"Written: {path}" + (f"; {PDF_NEEDS}" if lacks_pdf else ""))
 
     def _follow(self) -> None:
         has_scan, has_labels = self.session.volume is not None, self.session.label_map is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import imageio.v3 as imageio
@@ -10,10 +11,30 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_surgplan._follow import Progress, silent
-from surgplan.errors import MissingExtraError, NothingToDoError
+from surgplan.errors import MissingExtraError, NothingToDoError, UsageError
 from surgplan.io import atomic_file
 
 Picture = npt.NDArray[np.uint8]
+
+SUFFIXES = (".gif", ".mp4")
+_VIDEO = "a video as MP4 (a GIF needs nothing more)"
+
+
+def check_film(path: Path) -> None:
+    """Refuse what cannot be written, before anything is recorded.
+
+    Raises
+    ------
+    MissingExtraError
+        If the name asks for a video and the encoder is not installed.
+    UsageError
+        If it asks for neither a GIF nor a video.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        msg = f"a film is written as {' or '.join(SUFFIXES)}, got {path.name}; name it so"
+        raise UsageError(msg)
+    if path.suffix.lower() == ".mp4" and find_spec("imageio_ffmpeg") is None:
+        raise MissingExtraError(_VIDEO, "film")
 
 
 def write_film(
@@ -29,11 +50,12 @@ def write_film(
     ------
     NothingToDoError
         If there is no picture.
-    MissingExtraError
-        If the name asks for a video and the encoder is not installed.
+    MissingExtraError, UsageError
+        As `check_film`.
     OutputError
         If the file cannot be written.
     """
+    check_film(path)
     if not pictures:
         msg = "a film needs pictures, got none; play the rehearsal first"
         raise NothingToDoError(msg)
@@ -50,10 +72,6 @@ def write_film(
 
 def _write_video(path: Path, frames: Sequence[Picture], per_second: float) -> None:
     even = [f[: f.shape[0] // 2 * 2, : f.shape[1] // 2 * 2] for f in frames]
-    try:
-        imageio.imwrite(
-            path, even, plugin="FFMPEG", extension=".mp4", fps=per_second, macro_block_size=2
-        )
-    except ImportError as e:
-        feature = "a video as MP4 (a GIF needs nothing more)"
-        raise MissingExtraError(feature, "film") from e
+    imageio.imwrite(
+        path, even, plugin="FFMPEG", extension=".mp4", fps=per_second, macro_block_size=2
+    )

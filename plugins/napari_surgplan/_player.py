@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,10 +11,12 @@ from qtpy.QtCore import QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QWidget
 
-from napari_surgplan._film import Picture, write_film
+from napari_surgplan._film import Picture, check_film, write_film
 from napari_surgplan._icons import icon
+from napari_surgplan._picture import with_notice
 from napari_surgplan._rehearser import STEPS, Rehearser
-from napari_surgplan._work import start
+from napari_surgplan._work import start, tell_error
+from surgplan.errors import SurgplanError
 
 TICK_MS = 50
 PLAY_SECONDS = 15.0
@@ -38,6 +41,7 @@ class Player(QWidget):
         self.pictures: list[Picture] | None = None
         self._picture = picture
         self._path = Path()
+        self._at = time.monotonic()
         self._timer = QTimer(self)
         self._timer.setInterval(TICK_MS)
         self.button = QPushButton()
@@ -60,13 +64,14 @@ class Player(QWidget):
         self.button.toggled.connect(lambda on: self.play(on=on))
         self.film.clicked.connect(self._ask_film)
         self._timer.timeout.connect(self._tick)
-        rehearser.stage_changed.connect(lambda: self.play(on=False))
+        rehearser.stage_changed.connect(self._stop)
         self._name_button()
 
     def play(self, *, on: bool) -> None:
         """Go on, or pause."""
         if on and self.rehearser.progress >= 1.0:
             self.rehearser.go_to(0.0)
+        self._at = time.monotonic()
         (self._timer.start if on else self._timer.stop)()
         self.button.setChecked(on)
         self._name_button()
@@ -76,8 +81,18 @@ class Player(QWidget):
         self.button.setText("Pause" if playing else "Play")
         self.button.setIcon(icon("pause" if playing else "play"))
 
+    def _stop(self) -> None:
+        """What was played is no more, nor the film of it."""
+        self.pictures = None
+        self.play(on=False)
+
     def record(self, path: Path) -> None:
-        """Play from the start and keep every picture."""
+        """Play from the start and keep every picture; what cannot be written is told at once."""
+        try:
+            check_film(path)
+        except SurgplanError as e:
+            tell_error(self.rehearser.session, e)
+            return
         self.pictures, self._path = [], path
         self.rehearser.go_to(0.0)
         self.play(on=True)
@@ -85,15 +100,16 @@ class Player(QWidget):
     def _ask_film(self) -> None:
         name, _ = QFileDialog.getSaveFileName(self, "Record", "rehearsal.gif", FILMS)
         if name:
-            self.record(Path(name))
+            self.record(Path(name) if Path(name).suffix else Path(f"{name}.gif"))
 
     def _tick(self) -> None:
-        step = TICK_MS / 1000 / PLAY_SECONDS * float(self.speed.currentData())
+        before, self._at = self._at, time.monotonic()  # drawing may take longer than a tick
+        step = (self._at - before) / PLAY_SECONDS * float(self.speed.currentData())
         if self.pictures is not None:
             step = 1 / STEPS
         self.rehearser.go_to(self.rehearser.progress + step)
         if self.pictures is not None:
-            self.pictures.append(self._picture())
+            self.pictures.append(with_notice(self._picture()))
         if self.rehearser.progress >= 1.0:
             self.play(on=False)
             self._keep_film()

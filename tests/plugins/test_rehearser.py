@@ -9,13 +9,13 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_surgplan._clamp_mouse import ClampMouse
-from napari_surgplan._film import write_film
+from napari_surgplan._film import check_film, write_film
 from napari_surgplan._layers import to_world
 from napari_surgplan._planner import Planner
 from napari_surgplan._rehearse_scene import LOST_COLOURS, RehearseScene
 from napari_surgplan._rehearser import Rehearser
 from napari_surgplan._session import Session
-from surgplan.errors import NothingToDoError
+from surgplan.errors import MissingExtraError, NothingToDoError, UsageError
 from surgplan.planning import Plan, PlaneResection, assess
 from surgplan.volume import LIVER, LIVER_TUMOUR, PORTAL_VEIN
 
@@ -197,3 +197,12 @@ def test_a_film_is_as_long_as_its_pictures(tmp_path):
     assert imageio.imread(path).shape[:3] == (5, 20, 30)
     with pytest.raises(NothingToDoError, match="pictures"):
         write_film(tmp_path / "none.gif", [])
+
+
+def test_a_film_that_cannot_be_written_is_refused_before_it_is_recorded(tmp_path, monkeypatch):
+    with pytest.raises(UsageError, match=r"written as .gif or .mp4, got film.avi"):
+        check_film(tmp_path / "film.avi")
+    monkeypatch.setattr("napari_surgplan._film.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'surgplan\[film\]'"):
+        check_film(tmp_path / "film.mp4")
+    check_film(tmp_path / "film.GIF")

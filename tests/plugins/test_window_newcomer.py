@@ -35,6 +35,8 @@ def test_a_newcomer_has_a_report_of_the_sample_after_six_actions(driver, tmp_pat
     driver.click(tab.buttons["Report…"])
     driver.until(lambda: "report" in tab.written.text())
     driver.picture("newcomer-reported")
+    lacks_pdf = not (tmp_path / "report" / "report.pdf").exists()
+    assert ("surgplan[pdf]" in driver.dock.status.message.text()) == lacks_pdf
     assert len(driver.done) <= 6
     text = (tmp_path / "report" / "report.html").read_text()
     assert surgplan.NOT_A_MEDICAL_DEVICE in text

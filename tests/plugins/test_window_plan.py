@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import imageio.v3 as imageio
 import numpy as np
 import pytest
 
@@ -275,11 +276,7 @@ def _the_cut_is_rehearsed(driver, tmp_path) -> None:
     tab.clamps.lines.item(0).setCheckState(Qt.CheckState.Checked)
     assert f"{tab.rehearser.branches()[0].lost_ml:.0f} ml" in tab.clamps.loss.text()
     driver.picture("rehearse-clamped")
-    film = tmp_path / "film.gif"
-    driver.answer(film)
-    driver.click(tab.player.film)
-    driver.until(film.exists)
-    driver.idle()
+    _the_rehearsal_is_filmed(driver, tab, tmp_path / "film.gif")
     driver.click(tab.leave_button)
     assert tab.rehearser.stage is None
     liver = next(s for s in session.surfaces if s.segment.label == 1)
@@ -287,3 +284,26 @@ def _the_cut_is_rehearsed(driver, tmp_path) -> None:
     assert solid.visible
     assert np.allclose(solid.points, liver.points[:, ::-1], atol=1e-3)
     driver.picture("rehearse-left")
+
+
+def _the_rehearsal_is_filmed(driver, tab, film) -> None:
+    driver.answer(film.with_suffix(".avi"))
+    driver.click(tab.player.film)
+    assert "a film is written as .gif or .mp4" in driver.dock.status.message.text()
+    assert tab.player.pictures is None
+    driver.answer(film.with_suffix(""))  # a GIF unless its name says otherwise
+    driver.click(tab.player.film)
+    driver.until(film.exists)
+    driver.idle()
+    shown, (first, *_, last) = tab._picture(), imageio.imread(film)
+    assert first.shape[1] == shown.shape[1]
+    foot = last[shown.shape[0] :]
+    assert foot.max() > 200  # the disclaimer, white on black
+    assert foot.mean() < 60
+    assert (first != last).any()
+    driver.answer(film.with_name("left.gif"))
+    driver.click(tab.player.film)
+    driver.until(lambda: bool(tab.player.pictures))
+    tab.rehearser.stage_changed.emit()
+    assert tab.player.pictures is None  # what is played later is no part of it
+    assert not tab.player.button.isChecked()
