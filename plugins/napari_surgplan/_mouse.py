@@ -82,6 +82,8 @@ class CutMouse:
     drawn
         Called with the pointer for a press that took hold of nothing; returns what is drawn from
         there, or None.
+    begins
+        Whether the next press begins another cut, so that this one cannot be taken hold of.
     """
 
     def __init__(
@@ -91,12 +93,14 @@ class CutMouse:
         viewer: Any,
         clicked: Callable[[Pointer], bool] | None = None,
         drawn: Callable[[Pointer], Stroke | None] | None = None,
+        begins: Callable[[], bool] = lambda: False,
     ) -> None:
         self.planner = planner
         self.scene = scene
         self.viewer = viewer
         self.clicked = clicked
         self.drawn = drawn
+        self.begins = begins
         viewer.mouse_drag_callbacks.append(self.drag)
 
     def close(self) -> None:
@@ -106,7 +110,7 @@ class CutMouse:
     def drag(self, viewer: Any, event: Any) -> Iterator[None]:
         """What napari calls at a press, and goes on with at each move until the release."""
         pointer = Pointer.of(viewer, event)
-        move = None if event.button != 1 else self._grip(pointer)
+        move = None if event.button != 1 or self.begins() else self._grip(pointer)
         if move is None:
             yield from self._click(viewer, event, pointer)
             return

@@ -53,6 +53,11 @@ class PlanClicks:
         """What to click next; empty without a mode."""
         return "" if self.mode is None else HINTS[self.mode]
 
+    @property
+    def begins(self) -> bool:
+        """Whether the next click begins a cut."""
+        return self.mode is not None and not self._begun
+
     def start(self, mode: str) -> None:
         """Wait for the clicks of a kind in `HINTS`."""
         self.mode, self.path, self._depth, self._begun = mode, [], None, False

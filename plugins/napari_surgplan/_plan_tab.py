@@ -102,7 +102,14 @@ class PlanTab(QWidget):
 
     def _mouse(self, view: Any) -> CutMouse:
         clicks = self.clicks
-        return CutMouse(self.planner, self.scene, view, clicked=clicks.click, drawn=clicks.press)
+        return CutMouse(
+            self.planner,
+            self.scene,
+            view,
+            clicked=clicks.click,
+            drawn=clicks.press,
+            begins=lambda: clicks.begins,
+        )
 
     def _begun(self, kind: str, resection: Resection) -> None:
         self.planner.begin(kind, resection)

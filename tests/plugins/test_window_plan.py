@@ -99,6 +99,17 @@ def test_a_path_drawn_at_a_stroke_is_made_feasible_in_three_clicks(ready) -> Non
     assert session.current_plan.resection == begun.resection
 
 
+def test_a_cut_is_begun_where_a_handle_of_the_one_before_lies(ready) -> None:
+    driver, tab, session = ready, ready.dock.tab(PlanTab), ready.session
+    driver.click(tab.buttons["plane"])
+    driver.until(lambda: bool(tab.scene.handles) and tab.planner.standing is not None)
+    plane, (at, *_) = session.current_plan, (h.point_mm for h in tab.scene.handles)
+    driver.click(tab.buttons["drawn"])
+    driver.drag(at, QPoint(0, 60), steps=12)
+    driver.until(lambda: session.current_plan.name == "drawn")
+    assert session.state.plan("plane") == plane
+
+
 def test_where_no_cut_is_feasible_the_dock_says_which_limit_is_missed(ready) -> None:
     driver, tab = ready, ready.dock.tab(PlanTab)
     driver.click(tab.buttons["drawn"])
