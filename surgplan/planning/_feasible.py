@@ -139,10 +139,10 @@ def nearest_feasible(
 ) -> Nearest:
     """The cut of the same kind that clears every tumour, keeps enough liver and differs least.
 
-    Planes, curved and drawn cuts are moved the way they face, territories take other branches,
-    wedges are laid anew; where that leaves a tumour, a wedge around it is added. Of those whose
-    remnant keeps enough liver with its vessels, or else enough by volume, the one by which least
-    liver changes sides, a wedge counted as 50 ml.
+    Planes, curved and drawn cuts are moved the way they face, or their other side is resected;
+    territories take other branches, wedges are laid anew; where that leaves a tumour, a wedge
+    around it is added. Of those whose remnant keeps enough liver with its vessels, or else enough
+    by volume, the one by which least liver changes sides, a wedge counted as 50 ml.
 
     Parameters
     ----------
@@ -244,8 +244,8 @@ def _limit(found: Sequence[_Try]) -> str:
     else:
         what = f"before every tumour is cleared by {margin_mm:g} mm, {_shortfall(found)}"
     return (
-        f"no cut like this one is feasible, moved or with wedges: {what}. Take a smaller margin, "
-        "another kind of cut, or two stages"
+        f"no cut like this one is feasible, moved, turned or with wedges: {what}. Take a "
+        "smaller margin, another kind of cut, or two stages"
     )
 
 

@@ -22,6 +22,7 @@ from surgplan.planning._wedge import WedgeResection
 
 _SHIFTS = 8
 _CLEARANCE_MM = 0.05
+_OTHER_SIDE = "its other side resected"
 
 Sheet = PlaneResection | BezierResection | FreehandResection
 
@@ -41,6 +42,10 @@ def variants(
     yield Variant(resection=resection)
     if isinstance(resection, Sheet):
         yield from _moved(samples, resection, margin_mm)
+        turned = _turned(resection)
+        yield Variant(resection=turned, words=_OTHER_SIDE)
+        for variant in _moved(samples, turned, margin_mm):
+            yield replace(variant, words=f"{_OTHER_SIDE}, {variant.words}")
     elif isinstance(resection, TerritoryResection):
         yield from _branched(prepared, resection, margin_mm)
     elif isinstance(resection, WedgeResection):
@@ -86,6 +91,16 @@ def _shift_mm(cut: Sheet, way: Points, points_mm: Points, margin_mm: float) -> f
 
 def _lacking_mm(cut: Sheet, points_mm: Points, margin_mm: float) -> float:
     return margin_mm + float(cut.distance_mm(points_mm).max())
+
+
+def _turned(cut: Sheet) -> Sheet:
+    """The same cut with its other side resected."""
+    if isinstance(cut, PlaneResection):
+        x, y, z = cut.normal
+        return replace(cut, normal=(-x, -y, -z))
+    if isinstance(cut, BezierResection):
+        return cut.other_side()
+    return replace(cut, path_mm=cut.path_mm[::-1])
 
 
 def _shifted(cut: Sheet, by_mm: Points) -> Resection:

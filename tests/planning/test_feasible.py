@@ -18,6 +18,7 @@ from surgplan.planning import (
     nearest_feasible,
     prepare,
 )
+from surgplan.planning._variants import _turned
 from surgplan.volume import LIVER, LIVER_TUMOUR
 
 MARGIN_MM = 5.0
@@ -94,6 +95,17 @@ def test_where_a_wedge_changes_less_it_is_added_instead(one) -> None:
     found = nearest_feasible(one, begun, margin_mm=MARGIN_MM)
     assert found.resection.parts[0] == begun
     assert "a wedge added around tumour 1; " in found.why
+
+
+@pytest.mark.parametrize("kind", ["plane", "bezier", "freehand"])
+def test_a_cut_through_the_tumour_with_too_much_on_its_side_is_turned(one, kind) -> None:
+    whole = left_of(40.0)[kind]
+    begun = _turned(whole)
+    assert not assess(one.label_map, begun, margin_mm=MARGIN_MM).keeps_enough_liver
+    found = nearest_feasible(one, begun, margin_mm=MARGIN_MM)
+    assert found.resection.kind == kind
+    assert found.resection.distance_mm(np.array([[27.0, 5.0, 5.0]]))[0] == pytest.approx(0, abs=0.5)
+    assert "its other side resected, moved 13 mm" in found.why
 
 
 def test_a_feasible_cut_stays_as_it_is(one) -> None:
