@@ -32,6 +32,7 @@ _GRID = 4
 _SHIFTS = 8
 _LAID_MM = 0.05
 _SPLITS = 6
+_CREASE_MM = 0.1  # where a wedge meets a territory, a margin is computed up to so much too small
 
 Values = npt.NDArray[np.float64]
 
@@ -101,7 +102,8 @@ class Families:
         for cut in territories_with(portal, portal.node_of.ravel()[places]):
             yield self.scored("territory", cut)
         shapes = self.prepared.tumours
-        wedge = WedgeResection.on(self.prepared, [s.tumour.id for s in shapes], self.margin_mm)
+        ids = [shape.tumour.id for shape in shapes]
+        wedge = WedgeResection.on(self.prepared, ids, self.margin_mm + _CREASE_MM)
         middles = portal.nearest(np.array([s.tumour.centre_mm for s in shapes]))
         for cut in territories_with(portal, middles):
             yield self.scored("territory-and-wedges", UnionResection(parts=(cut, wedge)))
