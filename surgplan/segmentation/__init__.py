@@ -36,7 +36,7 @@ from surgplan.segmentation._network import NetworkSettings, build_network
 from surgplan.segmentation._precision import mixed_precision
 from surgplan.segmentation._reliability import Reliability, conformal_bound
 from surgplan.segmentation._segment import Segmentation, SegmentSettings, segment
-from surgplan.segmentation._settle import UnsureLesion
+from surgplan.segmentation._settle import SURE_LESION_CONFIDENCE, UnsureLesion
 from surgplan.segmentation._totalsegmentator import TOTALSEGMENTATOR_TASKS
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "DEFAULT_MODEL",
     "LIVER_CHANNELS",
     "METADATA",
+    "SURE_LESION_CONFIDENCE",
     "TOTALSEGMENTATOR_TASKS",
     "WEIGHTS",
     "AdoptedModel",

@@ -9,7 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from surgplan.segmentation import SegmentSettings, segment
+from surgplan.segmentation import (
+    SURE_LESION_CONFIDENCE,
+    Segmentation,
+    SegmentSettings,
+    segment,
+)
 from surgplan.synthesis._brightness import USUAL_HU, USUAL_MR
 from surgplan.synthesis._lesion_insert import contrast_of
 from surgplan.volume import (
@@ -34,6 +39,7 @@ ORGANS: tuple[Segment, ...] = (SPLEEN, RIGHT_KIDNEY, LEFT_KIDNEY)
 
 OVERLAP = 0.25
 _RING_MM = 12.0  # what `contrast_of` looks at, and a little more
+_SPILL_VOXELS = 2  # so far beyond a tumour that is not asked for it may be seen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,17 +51,13 @@ class GateSettings:
     organ_dice
         Of the segmentation of the image with the label map: whole liver and each of `ORGANS`.
     tumour_dice
-        The same for tumours together, where they have `tumour_ml` at least.
-    tumour_ml
-        Tumours with less in all are not asked for.
-    tumour_cnr
-        Tumours fainter than this against the parenchyma around them, in its spread, are not asked
-        for: the network of the gate misses too many of those, see `docs/synthesis.md`.
-    tumours_in
-        Modalities whose tumours are asked for at all.
+        The same for tumours together.
+    tumour_ml, tumour_cnr
+        Tumours smaller than this, or fainter against the parenchyma around them in its spread, are
+        not asked for: the network of the gate misses too many of those, see `docs/synthesis.md`.
     invented_ml
-        Largest piece of tumour or cyst that may be seen where the labels have no lesion, and of an
-        organ that the labels do not have.
+        Largest piece of tumour or cyst that may be seen for sure (`SURE_LESION_CONFIDENCE`) where
+        the labels have no lesion, and of an organ that the labels do not have.
     model
         Name or folder of the network that segments the image.
     """
@@ -63,8 +65,7 @@ class GateSettings:
     organ_dice: float = 0.9
     tumour_dice: float = 0.6
     tumour_ml: float = 4.0
-    tumour_cnr: float = 2.5
-    tumours_in: tuple[str, ...] = ("CT",)
+    tumour_cnr: float = 1.0
     invented_ml: float = 4.0
     model: str = GATE_MODEL
 
@@ -102,18 +103,18 @@ def check_volume(
     """
     settings = settings or GateSettings()
     how = SegmentSettings(model=settings.model, overlap=OVERLAP, reference=True)
-    found = segment(image, settings=how).label_map
-    known = image.modality in settings.tumours_in
-    faint = _faint(image, label_map, settings.tumour_cnr if known else np.inf)
-    dice, reasons = _agreement(found, label_map, faint, settings)
-    invented_ml = _invented_ml(found, label_map)
+    seen = segment(image, settings=how)
+    found = seen.label_map
+    passed_over = _passed_over(image, label_map, settings)
+    dice, reasons = _agreement(found, label_map, passed_over, settings)
+    invented_ml = _invented_ml(seen, label_map)
     reasons += [
         f"{name}: {ml:.1f} ml are seen where the labels have none"
         for name, ml in invented_ml.items()
         if ml > settings.invented_ml
     ]
     plausible = check_plausible(image, label_map)
-    not_judged_ml = float(faint.sum()) * image.geometry.voxel_volume_mm3 / 1000
+    not_judged_ml = float(passed_over.sum()) * image.geometry.voxel_volume_mm3 / 1000
     figures = {
         "dice": dice,
         "tumour_not_judged_ml": round(not_judged_ml, 2),
@@ -130,10 +131,13 @@ def check_plausible(image: Volume, label_map: LabelMap) -> GateReport:
     return GateReport(reasons=tuple(reasons), figures={"median": medians})
 
 
-def _faint(image: Volume, label_map: LabelMap, least: float) -> npt.NDArray[np.bool_]:
-    """Tumours that cannot be told from the parenchyma around them."""
+def _passed_over(
+    image: Volume, label_map: LabelMap, settings: GateSettings
+) -> npt.NDArray[np.bool_]:
+    """Tumours that are too small or too faint to be asked for."""
     pieces, _ = ndimage.label(label_map.mask(LIVER_TUMOUR))
-    faint = np.zeros(pieces.shape, dtype=bool)
+    voxel_ml = label_map.geometry.voxel_volume_mm3 / 1000
+    over = np.zeros(pieces.shape, dtype=bool)
     for number, found in enumerate(ndimage.find_objects(pieces), start=1):
         reach = [round(_RING_MM / s) for s in image.geometry.spacing_mm]
         box = tuple(
@@ -142,21 +146,26 @@ def _faint(image: Volume, label_map: LabelMap, least: float) -> npt.NDArray[np.b
         inside = pieces[box] == number
         picture = image.array[box].astype(np.float32)
         _, cnr = contrast_of(picture, label_map.array[box], inside, image.geometry)
-        faint[box] |= inside & (cnr < least)
-    return faint
+        if inside.sum() * voxel_ml < settings.tumour_ml or cnr < settings.tumour_cnr:
+            over[box] |= inside
+    return over
 
 
 def _agreement(
-    found: LabelMap, label_map: LabelMap, faint: npt.NDArray[np.bool_], settings: GateSettings
+    found: LabelMap,
+    label_map: LabelMap,
+    passed_over: npt.NDArray[np.bool_],
+    settings: GateSettings,
 ) -> tuple[dict[str, float], list[str]]:
     """Dice per structure that is asked for, and what is too low."""
     pairs = {"whole liver": (found.whole_liver(), label_map.whole_liver(), settings.organ_dice)}
     for organ in ORGANS:
         pairs[organ.name] = (found.mask(organ), label_map.mask(organ), settings.organ_dice)
-    tumour = label_map.mask(LIVER_TUMOUR) & ~faint
-    if tumour.sum() * label_map.geometry.voxel_volume_mm3 / 1000 >= settings.tumour_ml:
-        seen = found.mask(LIVER_TUMOUR) & ~faint
-        pairs[LIVER_TUMOUR.name] = (seen, tumour, settings.tumour_dice)
+    tumour = label_map.mask(LIVER_TUMOUR) & ~passed_over
+    around = ndimage.binary_dilation(passed_over, iterations=_SPILL_VOXELS) & ~tumour
+    pieces, _ = ndimage.label(found.mask(LIVER_TUMOUR) & ~around)
+    touching = np.setdiff1d(pieces[tumour], 0)  # others are judged as invented
+    pairs[LIVER_TUMOUR.name] = (np.isin(pieces, touching), tumour, settings.tumour_dice)
     dice, reasons = {}, []
     for name, (seen, wanted, least) in pairs.items():
         if not wanted.any():
@@ -168,18 +177,21 @@ def _agreement(
     return dice, reasons
 
 
-def _invented_ml(found: LabelMap, label_map: LabelMap) -> dict[str, float]:
-    """Of lesions, and of each organ that the labels lack, the largest piece that is seen.
+def _invented_ml(seen: Segmentation, label_map: LabelMap) -> dict[str, float]:
+    """Of lesions, and of each organ that the labels lack, the largest piece that is surely seen.
 
-    Pieces of lesion that touch a lesion of the labels are not counted.
+    Pieces of lesion that touch a lesion of the labels are not counted, nor are those that leave the
+    network in doubt, as patches of fat do.
     """
     kinds: dict[str, tuple[Segment, ...]] = {"a lesion": (LIVER_TUMOUR, LIVER_CYST)}
     kinds |= {o.name: (o,) for o in ORGANS if not label_map.mask(o).any()}
     voxel_ml = label_map.geometry.voxel_volume_mm3 / 1000
     invented = {}
     for name, segments in kinds.items():
-        pieces, count = ndimage.label(found.mask(*segments))
+        pieces, count = ndimage.label(seen.label_map.mask(*segments))
         sizes = np.bincount(pieces.ravel(), minlength=count + 1)
+        sure = np.bincount(pieces.ravel(), seen.confidence.ravel(), minlength=count + 1)
+        sizes[sure < SURE_LESION_CONFIDENCE * sizes] = 0
         sizes[np.unique(pieces[label_map.mask(*segments)])] = 0
         sizes[0] = 0
         invented[name] = round(float(sizes.max()) * voxel_ml, 2)

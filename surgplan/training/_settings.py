@@ -33,6 +33,8 @@ class SourceSettings:
     synthetic
         How many scans to make as `surgplan synthesize` does, by domain randomisation, each with
         its person, look and lesions; of phantoms, or around the livers that ``labels`` names.
+    synthetic_lesions
+        The most lesions in one of them, see `VolumeSettings`.
     modality
         ``'CT'`` or ``'MR'``.
     weight
@@ -73,6 +75,7 @@ class SourceSettings:
     image: str | None = None
     phantom_seeds: tuple[int, ...] = ()
     synthetic: int = 0
+    synthetic_lesions: int = 4
     modality: str = "CT"
     weight: float = 1.0
     draw: float = 0.5

@@ -200,7 +200,11 @@ def _synthetic(settings: SourceSettings, folder: Path, spacing_mm: float) -> Ite
         made = DatasetSettings(
             count=min(SCANS_A_SEED, settings.synthetic - start),
             seed=first + start,
-            volumes=VolumeSettings(modality=_modality(settings), spacing_mm=spacing_mm),
+            volumes=VolumeSettings(
+                modality=_modality(settings),
+                spacing_mm=spacing_mm,
+                lesions=settings.synthetic_lesions,
+            ),
             labels=(*paths[start:], *paths[:start]),
             gate=None,  # its network is what such sources train
         )

@@ -15,10 +15,12 @@ from surgplan.synthesis import (
 from surgplan.volume import LIVER, LIVER_TUMOUR, LabelMap
 
 
-@pytest.fixture(scope="module")
-def made() -> SyntheticVolume:
+@pytest.fixture(scope="module", params=["portal", "t1"])
+def made(request: pytest.FixtureRequest) -> SyntheticVolume:
     wish = LesionWish(kind="metastasis", diameter_mm=40.0)
-    return synthesise(VolumeSettings(look="portal", lesions=(wish,)), seed=2)
+    modality = "CT" if request.param == "portal" else "MR"
+    settings = VolumeSettings(modality=modality, look=request.param, lesions=(wish,))
+    return synthesise(settings, seed=2)
 
 
 def relabelled(labels: LabelMap, mask: np.ndarray, label: int) -> LabelMap:

@@ -205,14 +205,19 @@ def test_settings_refuse_nonsense() -> None:
 class Found:
     """What a segmentation hands back, for a gate that must not depend on a network."""
 
-    def __init__(self, label_map: LabelMap) -> None:
+    def __init__(self, label_map: LabelMap, sure: float) -> None:
         self.label_map = label_map
+        self.confidence = np.full(label_map.array.shape, sure, dtype=np.float32)
 
 
 def judged(
-    monkeypatch: pytest.MonkeyPatch, found: LabelMap, image: Volume, labels: LabelMap
+    monkeypatch: pytest.MonkeyPatch,
+    found: LabelMap,
+    image: Volume,
+    labels: LabelMap,
+    sure: float = 0.9,
 ) -> tuple[str, ...]:
-    monkeypatch.setattr(gate, "segment", lambda *_, **__: Found(found))
+    monkeypatch.setattr(gate, "segment", lambda *_, **__: Found(found, sure))
     return check_volume(image, labels, GateSettings()).reasons
 
 
@@ -232,6 +237,8 @@ def test_the_gate_refuses_what_its_labels_do_not_say(
     lesion_free = labels.with_array(np.where(labels.array == 2, 1, labels.array).astype(np.uint8))
     invented = judged(monkeypatch, lesion_free.with_array(seen), image, lesion_free)
     assert any("labels have none" in reason for reason in invented)
+    doubted = judged(monkeypatch, lesion_free.with_array(seen), image, lesion_free, sure=0.78)
+    assert doubted == ()
     shifted = labels.with_array(np.roll(labels.array, 5, axis=2))
     assert any("spleen" in r for r in judged(monkeypatch, shifted, image, labels))
     bright = image.with_array((image.array + 300).astype(np.int16))
@@ -268,8 +275,8 @@ def test_a_tumour_that_nobody_can_see_is_not_asked_for(
     figures = check_volume(made.image.with_array(faint), labels, GateSettings()).figures
     whole_ml = pytest.approx(labels.volume_ml(LIVER_TUMOUR), rel=0.01)
     assert figures["tumour_not_judged_ml"] == whole_ml
-    unknown = GateSettings(tumours_in=("MR",))
-    assert check_volume(made.image, labels, unknown).figures["tumour_not_judged_ml"] == whole_ml
+    larger = GateSettings(tumour_ml=labels.volume_ml(LIVER_TUMOUR) + 1)
+    assert check_volume(made.image, labels, larger).figures["tumour_not_judged_ml"] == whole_ml
     assert check_volume(made.image, labels, GateSettings()).figures["tumour_not_judged_ml"] == 0
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from surgplan.errors import InputRefusedError
+from surgplan.errors import InputRefusedError, NothingToDoError
 from surgplan.io import write_label_map
-from surgplan.training import _sources
+from surgplan.synthesis import SyntheticVolume
+from surgplan.training import DatasetSettings, _sources
 from surgplan.training._settings import SourceSettings
 from surgplan.training._sources import load_sources
 from surgplan.volume import ANATOMY, LIVER, LUNGS, SPLEEN, Geometry, LabelMap
@@ -38,6 +39,21 @@ def test_synthetic_scans_are_made_anew_alike(monkeypatch: pytest.MonkeyPatch) ->
     assert (one.target == SPLEEN.label).sum() * 6**3 / 1000 > 50
     lungs = one.image[one.target == LUNGS.label].median()
     assert lungs < one.image[one.target == LIVER.label].median() - 500
+
+
+def test_synthetic_scans_have_as_many_lesions_as_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[DatasetSettings] = []
+
+    def none_of(made: DatasetSettings) -> list[tuple[int, SyntheticVolume]]:
+        asked.append(made)
+        return []
+
+    monkeypatch.setattr(_sources, "stream_volumes", none_of)
+    with pytest.raises(NothingToDoError):
+        load_sources(SourceSettings(name="s", synthetic=1, synthetic_lesions=9), Path(), 5.0)
+    assert asked[0].volumes.lesions == 9
 
 
 def test_synthetic_scans_around_given_livers(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_a_judged_data_set_goes_on_too(
         settings = dataset(labels, count=count, gate=GateSettings())
         assert len(generate_volumes(settings, tmp_path / "set")["scans"]) == count
     with pytest.raises(InputRefusedError, match="other settings"):
-        generate_volumes(dataset(labels, gate=GateSettings(tumours_in=())), tmp_path / "set")
+        generate_volumes(dataset(labels, gate=GateSettings(tumour_cnr=2.0)), tmp_path / "set")
 
 
 def test_implausible_scans_are_refused_without_being_asked_to(
