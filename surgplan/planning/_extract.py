@@ -19,10 +19,9 @@ from surgplan.planning._rooted import (
     Rooted,
     chains_of,
     pruned,
-    rooted_at,
     within,
 )
-from surgplan.planning._roots import hepatic_roots, portal_root, without_rims
+from surgplan.planning._roots import hepatic_forest, portal_root
 from surgplan.planning._skeleton import skeleton_of
 from surgplan.planning._tube_fit import Wall
 from surgplan.planning._vessel_tree import (
@@ -190,8 +189,7 @@ def tree_at(site: Site, system: VesselSystem, settings: TreeSettings) -> VesselT
         rooted = portal_root(skeleton, inside)
     else:
         cava_mm = wall_points(cava, geometry) if cava.any() else np.empty((0, 3))
-        rooted = rooted_at(skeleton, hepatic_roots(skeleton, cava_mm))
-        rooted = within(without_rims(rooted, cava_mm), inside)
+        rooted = within(hepatic_forest(skeleton, cava_mm), inside)
     rooted, spurs = pruned(rooted)
     repairs = Repairs(
         gaps_bridged=skeleton.gaps_bridged,

@@ -21,7 +21,7 @@ from surgplan.planning._plane_family import Scored, TightPlane, tight_planes, wi
 from surgplan.planning._prepare import PreparedLiver
 from surgplan.planning._resection import Resection, takes
 from surgplan.planning._search import PlaneSearch, splits
-from surgplan.planning._territory_family import territories_with
+from surgplan.planning._territory_family import serving, territories_with
 from surgplan.planning._verify import must_go
 from surgplan.planning._wedge import WedgeResection
 
@@ -96,10 +96,8 @@ class Families:
         portal = self.prepared.perfusions.portal
         if portal is None or not portal.is_known:
             return
-        blocks = self.prepared.blocks
-        index = blocks.geometry.to_index(must_go(self.prepared, self.margin_mm))
-        places = blocks.places(np.round(index).astype(np.int64))
-        for cut in territories_with(portal, portal.node_of.ravel()[places]):
+        nodes = serving(self.prepared, portal, must_go(self.prepared, self.margin_mm))
+        for cut in territories_with(portal, nodes):
             yield self.scored("territory", cut)
         shapes = self.prepared.tumours
         ids = [shape.tumour.id for shape in shapes]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,6 +15,7 @@ from surgplan.planning._objectives import Scorer
 from surgplan.planning._patient import Patient
 from surgplan.planning._percent import percent_in_words
 from surgplan.planning._prepare import PreparedLiver
+from surgplan.planning._progress import Progress, silent
 from surgplan.planning._resection import Resection
 from surgplan.planning._samples import Samples
 from surgplan.planning._territory_resection import TerritoryResection
@@ -22,8 +23,7 @@ from surgplan.planning._thresholds import Condition, thresholds_of
 from surgplan.planning._tree_nodes import Mask
 from surgplan.planning._variants import Variant, variants
 from surgplan.planning._wedge import WedgeResection
-
-Progress = Callable[[float, str], None]
+from surgplan.planning._why import listed
 
 _LAID_MM = (0.2, 0.5)
 """Wedges are laid so much wider, so that the margin holds as computed where they meet the cut."""
@@ -169,7 +169,7 @@ def nearest_feasible(
             f"{resection.kind} and {margin_mm} mm; make each stage feasible before they are joined"
         )
         raise UsageError(msg)
-    tell = progress or _silent
+    tell = progress or silent
     tell(0.0, "looking at the cut")
     samples = Samples.of(prepared)
     trials = _Trials(
@@ -265,8 +265,4 @@ def _tumours(numbers: Sequence[int]) -> str:
     """
     if len(numbers) == 1:
         return f"tumour {numbers[0]}"
-    return f"tumours {', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
-
-
-def _silent(fraction: float, text: str) -> None:
-    """Tell nobody."""
+    return f"tumours {listed([str(n) for n in numbers])}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from surgplan.errors import UsageError
 from surgplan.planning._assess import Question, judged
@@ -16,14 +16,13 @@ from surgplan.planning._patient import Patient
 from surgplan.planning._plan import Plan
 from surgplan.planning._plane_family import Scored
 from surgplan.planning._prepare import PreparedLiver, prepare
+from surgplan.planning._progress import Progress, silent
 from surgplan.planning._resection import Resection
 from surgplan.planning._samples import Samples
 from surgplan.planning._thresholds import Condition, thresholds_of
 from surgplan.planning._verify import must_go
 from surgplan.planning._why import why_of
 from surgplan.volume import LabelMap
-
-Progress = Callable[[float, str], None]
 
 _EXTRA_MM = (0.3, 0.1)  # cuts are laid this much wider, so that the margin holds as computed
 _NARROW_MM = 2.0  # below, an assessment may find up to 0.2 mm too little
@@ -74,7 +73,7 @@ def propose(  # noqa: PLR0913 (one call with the words of the command line)
         msg = f"`count` must be 1 or more and `margin_mm` 0.5..50, got {count} and {margin_mm}"
         raise UsageError(msg)
     thresholds_of(condition)
-    tell = progress or _silent
+    tell = progress or silent
     tell(0.0, "outlining liver and tumours")
     prepared = prepare(label_map)
 
@@ -131,7 +130,3 @@ def _names(judged: Sequence[Judged]) -> list[str]:
     kinds = [one.candidate.name for one in judged]
     before = [kinds[:n].count(kind) for n, kind in enumerate(kinds)]
     return [f"{kind}-{n + 1}" if n else kind for kind, n in zip(kinds, before, strict=True)]
-
-
-def _silent(fraction: float, text: str) -> None:
-    """Tell nobody."""

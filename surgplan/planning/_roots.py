@@ -57,8 +57,11 @@ def portal_root(skeleton: Skeleton, inside: npt.NDArray[np.bool_]) -> Rooted:
     return Rooted(skeleton=skeleton, parent=parent)
 
 
-def hepatic_roots(skeleton: Skeleton, cava_mm: Points) -> list[int]:
-    """Places at which veins open into the vena cava, one per mouth.
+def hepatic_forest(skeleton: Skeleton, cava_mm: Points) -> Rooted:
+    """The hepatic veins from their mouths on the vena cava on, without the rims of mouths.
+
+    Roots are also the likeliest end of each piece that is long and nearly reaches the vena cava;
+    the thickest end of the largest piece if nothing comes near it.
 
     Parameters
     ----------
@@ -66,41 +69,26 @@ def hepatic_roots(skeleton: Skeleton, cava_mm: Points) -> list[int]:
         Of the hepatic veins without the vena cava.
     cava_mm
         Wall of the vena cava, ``(n, 3)`` LPS mm; may be empty.
-
-    Returns
-    -------
-    list
-        Also the likeliest end of each piece that is long and nearly reaches the vena cava; the
-        thickest end of the largest piece if nothing comes near it.
     """
     if len(cava_mm):
-        away = _from_cava(skeleton, cava_mm)
+        away = cKDTree(cava_mm).query(skeleton.points_mm)[0] - skeleton.radius_mm
         roots = _one_each(skeleton, np.flatnonzero(away <= _MOUTH_MM), away)
         roots += _lost_mouths(skeleton, roots, away)
         if roots:
-            return roots
+            return _without_rims(rooted_at(skeleton, roots), away <= _MOUTH_MM)
     everywhere = np.ones(len(skeleton.points_mm), dtype=bool)
-    return [_thickest_end(skeleton, _largest_piece(skeleton, everywhere))]
+    return rooted_at(skeleton, [_thickest_end(skeleton, _largest_piece(skeleton, everywhere))])
 
 
-def without_rims(rooted: Rooted, cava_mm: Points) -> Rooted:
+def _without_rims(rooted: Rooted, at_cava: npt.NDArray[np.bool_]) -> Rooted:
     """Without short ends that come back to the vena cava: they are the rim of a mouth, no veins."""
-    if not len(cava_mm):
-        return rooted
     kids, parent = rooted.kids(), rooted.parent.copy()
-    back = (kids == 0) & (parent >= 0) & (_from_cava(rooted.skeleton, cava_mm) <= _MOUTH_MM)
-    for leaf in np.flatnonzero(back):
+    for leaf in np.flatnonzero((kids == 0) & (parent >= 0) & at_cava):
         path = rooted.path_up(int(leaf), kids >= 2)
         steps = np.diff(rooted.skeleton.points_mm[path], axis=0)
         if kids[path[-1]] >= 2 and np.linalg.norm(steps, axis=1).sum() <= _APART_MM:
             parent[path[:-1]] = APART
     return Rooted(skeleton=rooted.skeleton, parent=parent)
-
-
-def _from_cava(skeleton: Skeleton, cava_mm: Points) -> npt.NDArray[np.float64]:
-    """How much lies between the walls of the veins and of the vena cava at each place, mm."""
-    away: npt.NDArray[np.float64] = cKDTree(cava_mm).query(skeleton.points_mm)[0]
-    return away - skeleton.radius_mm
 
 
 def _lost_mouths(skeleton: Skeleton, roots: list[int], away: npt.NDArray[np.float64]) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ from surgplan.planning._perfusion import Perfusion
 from surgplan.planning._prepare import PreparedLiver
 from surgplan.planning._resection import PlaneResection, Resection
 from surgplan.planning._samples import Samples
-from surgplan.planning._territory_family import territories_with
+from surgplan.planning._territory_family import outermost, serving, territories_with
 from surgplan.planning._territory_resection import TerritoryResection
 from surgplan.planning._verify import must_go
 from surgplan.planning._wedge import WedgeResection
@@ -146,17 +146,10 @@ def _serving(
     prepared: PreparedLiver, perfusion: Perfusion, cut: TerritoryResection, margin_mm: float
 ) -> Iterator[tuple[int, ...]]:
     """The chosen branches and, from the root out, those that serve what must go."""
-    blocks = prepared.blocks
-    index = blocks.geometry.to_index(must_go(prepared, margin_mm))
-    nodes = perfusion.node_of.ravel()[blocks.places(np.round(index).astype(np.int64))]
+    nodes = serving(prepared, perfusion, must_go(prepared, margin_mm))
     if not len(nodes):
         return
     for territory in territories_with(perfusion, nodes):
         yield territory.branches
-        yield _joined(perfusion, (*cut.branches, *territory.branches))
-
-
-def _joined(perfusion: Perfusion, branches: Sequence[int]) -> tuple[int, ...]:
-    """Without those that hang on another of them."""
-    behind = {n for b in branches for n in perfusion.tree.subtree(b) if n != b}
-    return tuple(sorted(set(branches) - behind))
+        both = outermost(perfusion.tree, (*cut.branches, *territory.branches))
+        yield tuple(sorted(both))

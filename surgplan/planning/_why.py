@@ -55,7 +55,7 @@ def _place(one: Judged, among: Sequence[Judged]) -> str:
     costs = np.array([j.objectives.costs for j in (one, *others)])
     best = [w for w, column in zip(_BEST, costs.T, strict=True) if column[0] < column[1:].min()]
     if best:
-        return f"Of these proposals it {_listed(best)}. ".format(kept=kept)
+        return f"Of these proposals it {listed(best)}. ".format(kept=kept)
     if 0 not in non_dominated(costs):
         return ""
     scaled = normalised(costs)
@@ -63,14 +63,14 @@ def _place(one: Judged, among: Sequence[Judged]) -> str:
     gains = [w for w, own, other in zip(_MORE, costs[0], beside, strict=True) if own < other]
     losses = [w for w, own, other in zip(_MORE, costs[0], beside, strict=True) if own > other]
     if not losses:
-        return f"It has {_listed(gains)} than the proposal most like it. ".format(kept=kept)
+        return f"It has {listed(gains)} than the proposal most like it. ".format(kept=kept)
     return (
-        f"A compromise: next to the proposal most like it, it has {_listed(gains)}; "
-        f"that one has {_listed(losses)}. "
+        f"A compromise: next to the proposal most like it, it has {listed(gains)}; "
+        f"that one has {listed(losses)}. "
     ).format(kept=kept)
 
 
-def _listed(words: Sequence[str]) -> str:
+def listed(words: Sequence[str]) -> str:
     """Words with commas and an `and`."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
